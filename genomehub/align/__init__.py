@@ -1,0 +1,1 @@
+"""Reads to alignments: seeds, chains, extension, pairing, mapping quality."""

@@ -1,0 +1,1 @@
+"""Bytes to types and back: FASTQ, FASTA, BAM, VCF, BED. No algorithm lives here."""

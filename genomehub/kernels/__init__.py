@@ -1,0 +1,1 @@
+"""Numba kernels: arrays and scalars in, arrays out. They import numpy, numba and genomehub.types only."""

@@ -1,0 +1,1 @@
+"""How good is it? Comparison with a truth set, QC metrics, and the pages that show them."""

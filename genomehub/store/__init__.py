@@ -1,0 +1,1 @@
+"""Arrays at rest: the reference directory and VCF Zarr stores."""

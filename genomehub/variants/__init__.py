@@ -1,0 +1,1 @@
+"""Alignments to genotypes: pileup, active regions, haplotypes, likelihoods, genotypes."""
