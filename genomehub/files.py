@@ -119,7 +119,7 @@ def remove(path: Path) -> None:
 
 
 def sha256(path: str | os.PathLike[str]) -> str:
-    """Return the hexadecimal SHA-256 of a file, or of a folder's files, names and contents in sorted order."""
+    """Return the hexadecimal SHA-256 of a file, or of a folder: its files' names and contents, sorted."""
     path = Path(path)
     if not path.is_dir():
         with path.open("rb") as handle:

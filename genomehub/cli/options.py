@@ -44,10 +44,10 @@ def json_option(function: Function) -> Function:
 def verbosity_options(function: Function) -> Function:
     """``-v`` and ``-q``: how much the log on standard error says."""
     function = click.option(
-        "-v", "--verbose", is_flag=True, expose_value=False, callback=_set_verbose, help="Say more on stderr.",
+        "-v", "--verbose", is_flag=True, expose_value=False, callback=_set_verbose, help="Say more.",
     )(function)  # fmt: skip
     return click.option(
-        "-q", "--quiet", is_flag=True, expose_value=False, callback=_set_quiet, help="Say only errors on stderr.",
+        "-q", "--quiet", is_flag=True, expose_value=False, callback=_set_quiet, help="Say only errors.",
     )(function)  # fmt: skip
 
 

@@ -1,1 +1,1 @@
-"""The hub: a catalogue of results that says what each one is, where it came from and whether it is still true."""
+"""The hub: a catalogue of results: what each one is, where it came from, whether it is still true."""

@@ -19,7 +19,7 @@ import numba
 def _cache_directory() -> Path:
     home = os.environ.get("GENOMEHUB_CACHE_DIR")
     if home is None:
-        home = os.path.join(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "genomehub")
+        home = str(Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "genomehub")
     digest = hashlib.sha256(f"{numba.__version__} {llvmlite.__version__}".encode())
     digest.update((numba.config.CPU_NAME or llvmlite.binding.get_host_cpu_name()).encode())
     for source in [*sorted(Path(__file__).parent.glob("*.py")), Path(__file__).parents[1] / "types.py"]:

@@ -1,0 +1,50 @@
+"""The Dask pool: order, bounded look-ahead, errors as they were."""
+
+import time
+
+import numpy as np
+import pytest
+
+from genomehub.errors import InputError
+from genomehub.pipeline.workers import Workers
+
+
+def _late_first(item):
+    time.sleep(0.05 if item == 0 else 0)
+    return item * item
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_map__keeps_the_order(threads):
+    with Workers(threads=threads) as workers:
+        assert list(workers.map(_late_first, range(7))) == [i * i for i in range(7)]
+
+
+def test_map__draws_only_what_is_in_flight():
+    drawn = []
+
+    def items():
+        for i in range(50):
+            drawn.append(i)
+            yield i
+
+    with Workers(threads=1) as workers:
+        results = workers.map(abs, items(), in_flight=3)
+        assert next(results) == 0
+        assert len(drawn) <= 4
+        assert list(results) == list(range(1, 50))
+
+
+def test_map__arrays_are_not_copied_in_local_mode():
+    array = np.zeros(10)
+    with Workers(threads=1) as workers:
+        (address,) = workers.map(lambda a: a.ctypes.data, [array])
+    assert address == array.ctypes.data
+
+
+def test_map__raises_the_error_of_the_task():
+    def fail(item):
+        raise InputError(f"record {item}: cut off")
+
+    with Workers(threads=1) as workers, pytest.raises(InputError, match="record 4: cut off"):
+        list(workers.map(fail, [4, 5]))
