@@ -179,7 +179,27 @@ class PackedReference(NamedTuple):
 
 
 class SeedIndex(NamedTuple):
-    """Seeds of a reference in flat sorted arrays; made by align.index, stored field by field."""
+    """Seeds of a reference in flat sorted arrays; made by align.index, stored field by field.
+
+    A seed is a canonical open syncmer; its 64-bit hash names the bucket by its top bits. docs/algorithms/
+    alignment.md draws the layout.
+
+    entries : (n_seeds,) uint64, ascending in each bucket. From the top: 15 further bits of the syncmer's hash,
+        16 bits of its partner's (0: no partner), 1 bit for a syncmer whose reverse complement is the canonical
+        one, 32 bits global position of its first base
+    buckets : (2 ** bucket_bits + 1,) uint32, starts of the buckets in entries
+    bucket_bits : top bits of the hash that name the bucket
+    syncmer_length, smer_length : bp, k and s of the open syncmer
+    partner_first, partner_last : the partner is one of the syncmers this far downstream, counted in syncmers
+    """
+
+    entries: np.ndarray
+    buckets: np.ndarray
+    bucket_bits: int
+    syncmer_length: int
+    smer_length: int
+    partner_first: int
+    partner_last: int
 
 
 class RegionCalls(NamedTuple):
@@ -206,6 +226,23 @@ class InsertSizeModel(NamedTuple):
     low: int
     high: int
     n_pairs: int
+
+
+class AlignmentScoring(NamedTuple):
+    """Affine-gap scores of an alignment, all as positive integers.
+
+    match : earned by a pair of equal bases
+    mismatch : lost by a pair of unequal bases
+    gap_open, gap_extend : a gap of k bases loses gap_open + k * gap_extend
+    end_bonus : what an end of the query that is not clipped is worth when alignments compete; no part of
+        the score that is returned
+    """
+
+    match: int
+    mismatch: int
+    gap_open: int
+    gap_extend: int
+    end_bonus: int
 
 
 class Interval(NamedTuple):
