@@ -1,0 +1,206 @@
+"""What a run is: its configuration checked, its samples, and the files it must leave behind.
+
+The Snakefile and ``genomehub run`` both ask here, so that a wrong configuration is told in the same words
+whoever starts the run, and before the first job. Nothing here starts Snakemake (see ``launch``).
+
+Paths in a configuration are relative to the folder of the configuration, those in a sample sheet to the
+folder of the sheet; results go to ``results/``, ``logs/`` and ``benchmarks/`` below the working directory.
+"""
+
+import dataclasses
+import difflib
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import yaml
+
+import genomehub
+from genomehub.errors import ConfigError, StoreError
+from genomehub.files import require_file
+from genomehub.pipeline.sample_checks import resolve
+from genomehub.pipeline.samples import Sample, read_samples
+
+#: Settings that name a file which must exist, and are relative to the configuration.
+_INPUT_SETTINGS = ("samples", "reference", "regions")
+_FASTA_SUFFIXES = (".gz", ".bgz", ".fa", ".fasta", ".fna")
+
+
+def workflow_directory() -> Path:
+    """Return the folder of the Snakefile: inside an installed package, or beside it in a checkout.
+
+    Raises
+    ------
+    StoreError
+        The installation is damaged.
+    """
+    package = Path(genomehub.__file__).parent
+    for folder in (package / "workflows", package.parent / "workflows"):
+        if (folder / "Snakefile").is_file():
+            return folder
+    raise StoreError(
+        f"{package / 'workflows'}: the workflow is missing from this installation. Install genomehub again."
+    )
+
+
+def read_schema(name: str) -> dict[str, Any]:
+    """Return a JSON schema of the workflow (``config`` or ``samples``) as a dictionary."""
+    text = (workflow_directory() / "schemas" / f"{name}.schema.yaml").read_text(encoding="utf-8")
+    schema: dict[str, Any] = yaml.safe_load(text)
+    return schema
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """A checked configuration with its samples.
+
+    Parameters
+    ----------
+    settings : every setting of the schema, defaults filled in, input paths absolute
+    samples : by name, in the order of the sheet
+    """
+
+    settings: Mapping[str, Any]
+    samples: Mapping[str, Sample]
+
+    @property
+    def genome(self) -> Path | None:
+        """The FASTA to build a reference directory from, or None if one is given."""
+        path = Path(self.settings["reference"])
+        return None if path.is_dir() else path
+
+    @property
+    def reference(self) -> str:
+        """The reference directory that the run uses, relative to the working directory if it makes it."""
+        if self.genome is None:
+            return str(self.settings["reference"])
+        name = self.genome.name
+        while name.endswith(_FASTA_SUFFIXES):
+            name = name.rpartition(".")[0]
+        return f"results/reference/{name or 'genome'}"
+
+    def alignments(self, sample: str) -> str:
+        """The alignments that calling reads: the run's own, or those of the sheet."""
+        given = self.samples[sample].alignments
+        return str(given) if given is not None else f"{self._stem(sample)}.{self.settings['alignments']}"
+
+    def alignment_index(self, sample: str) -> str:
+        """The index beside the alignments that the run makes."""
+        return self.alignments(sample) + {"cram": ".crai", "bam": ".bai"}[self.settings["alignments"]]
+
+    def outputs(self, sample: str) -> dict[str, str]:
+        """Return kind -> path of every result of a sample, in the order in which they are made."""
+        stem, settings, inputs = self._stem(sample), self.settings, self.samples[sample]
+        outputs: dict[str, str] = {}
+        if inputs.lanes:
+            outputs |= {"alignments": self.alignments(sample), "index": self.alignment_index(sample)}
+        outputs["calls"] = f"{stem}.vcz"
+        if settings["vcf"]:
+            outputs |= {"vcf": f"{stem}.vcf.gz", "vcf_index": f"{stem}.vcf.gz.tbi"}
+        if settings["gvcf"]:
+            outputs |= {"gvcf": f"{stem}.g.vcf.gz", "gvcf_index": f"{stem}.g.vcf.gz.tbi"}
+        outputs["qc"] = f"{self._folder(sample)}/qc"
+        if inputs.truth is not None:
+            outputs["evaluation"] = f"{stem}.evaluation.json"
+        if settings["catalogue"] is not None:
+            outputs["entry"] = f"{stem}.catalogue.json"
+        return outputs
+
+    def all_outputs(self) -> Iterator[str]:
+        """Yield the path of every result of the run."""
+        if self.genome is not None:
+            yield self.reference
+        for sample in self.samples:
+            yield from self.outputs(sample).values()
+        yield "results/config.yaml"
+        yield "results/report.html"
+
+    def as_yaml(self) -> str:
+        """Return the settings as they are used, for the results' provenance and for a rerun."""
+        return yaml.safe_dump(dict(self.settings), sort_keys=False, allow_unicode=True)
+
+    @staticmethod
+    def _folder(sample: str) -> str:
+        return f"results/samples/{sample}"
+
+    def _stem(self, sample: str) -> str:
+        return f"{self._folder(sample)}/{sample}"
+
+
+def read_run(path: str | os.PathLike[str]) -> Run:
+    """Read and check a configuration file, its sample sheet and the files that both name.
+
+    Raises
+    ------
+    ConfigError
+        The configuration or the sheet is malformed; the sentence names setting, or row and column.
+    NotFoundError, InputError
+        A file that is named is missing, empty or a folder.
+    """
+    path = require_file(path, "configuration")
+    try:
+        config = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: is not YAML: {_first_line(error)}") from error
+    if not isinstance(config, dict):
+        raise ConfigError(f"{path}: expected settings, one 'name: value' a line; see genomehub run --init.")
+    return check_run(config, path.parent, str(path))
+
+
+def check_run(config: Mapping[str, Any], base: Path, name: str = "configuration") -> Run:
+    """Check settings that were read elsewhere (by Snakemake) and read the sample sheet.
+
+    Parameters
+    ----------
+    config : settings; missing ones take the schema's defaults
+    base : folder that relative input paths start from
+    name : what to call the configuration in messages
+    """
+    schema = read_schema("config")
+    _check_settings(config, schema, name)
+    defaults = {key: value["default"] for key, value in schema["properties"].items() if "default" in value}
+    settings: dict[str, Any] = {key: {**defaults, **config}.get(key) for key in schema["properties"]}
+    for key in _INPUT_SETTINGS:
+        if settings[key] is not None:
+            settings[key] = str(resolve(base, settings[key]))
+    _check_inputs(settings)
+    samples = read_samples(settings["samples"], read_schema("samples"))
+    return Run(settings, {sample.name: sample for sample in samples})
+
+
+def _check_settings(config: Mapping[str, Any], schema: Mapping[str, Any], name: str) -> None:
+    known = schema["properties"]
+    for key in config:
+        if key not in known:
+            close = difflib.get_close_matches(str(key), known, n=1)
+            guess = f" Did you mean {close[0]}?" if close else ""
+            raise ConfigError(f"{name}: unknown setting {key!r}; known are {', '.join(known)}.{guess}")
+    for key in schema["required"]:
+        if key not in config:
+            raise ConfigError(f"{name}: the setting {key} is missing; expected {known[key]['description']}.")
+    for error in jsonschema.Draft202012Validator(schema).iter_errors(dict(config)):
+        key = str(error.path[0])
+        raise ConfigError(f"{name}: {key} is {config[key]!r}; expected {known[key]['description']}.")
+
+
+def _check_inputs(settings: Mapping[str, Any]) -> None:
+    reference = Path(settings["reference"])
+    if not reference.is_dir():
+        require_file(reference, "reference genome")
+    elif not (reference / "reference.json").is_file():
+        raise ConfigError(
+            f"{reference}: is a folder but not a reference directory (it has no reference.json). Name a "
+            "FASTA file, or a folder made by 'genomehub reference build'."
+        )
+    if settings["regions"] is not None:
+        require_file(settings["regions"], "BED file of regions")
+
+
+def _first_line(error: Exception) -> str:
+    """A YAML error's place and reason in one line."""
+    mark = getattr(error, "problem_mark", None)
+    if mark is None:
+        return str(error).splitlines()[0]
+    return f"line {mark.line + 1}, column {mark.column + 1}: {getattr(error, 'problem', error)}."
