@@ -4,11 +4,12 @@ import importlib
 import logging
 import os
 import sys
+import time
 from typing import Any
 
 import click
 
-from genomehub import __version__
+from genomehub import __version__, cost
 from genomehub.errors import GenomehubError, ResourceError, exit_code
 from genomehub.files import os_error
 
@@ -46,7 +47,12 @@ class LazyGroup(click.Group):
     cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
 )
 @click.version_option(__version__, "-V", "--version", prog_name="genomehub")
-def program() -> None:
+@click.option(
+    "--cost", "cost_file", type=click.Path(dir_okay=False), default=None,
+    help="When the command is done, write its core-seconds, wall seconds and peak memory to this JSON file.",
+)  # fmt: skip
+@click.pass_context
+def program(ctx: click.Context, cost_file: str | None) -> None:
     """Sequencing reads to catalogued genomes.
 
     \b
@@ -59,6 +65,16 @@ def program() -> None:
     Or all of it at once, resumable, on a laptop or a cluster:
       genomehub run config.yaml
     """
+    ctx.meta["genomehub.started"] = time.monotonic()
+
+
+@program.result_callback()
+@click.pass_context
+def _write_cost(ctx: click.Context, result: Any, cost_file: str | None) -> Any:
+    if cost_file is not None and not result:
+        seconds = time.monotonic() - ctx.meta["genomehub.started"]
+        cost.write(cost.measure(ctx.invoked_subcommand or "", seconds), cost_file)
+    return result
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -86,8 +102,8 @@ def run(arguments: list[str] | None = None) -> int:
     except GenomehubError as error:
         return _fail(str(error), exit_code(error))
     except MemoryError:
-        error = ResourceError("out of memory. Use fewer --threads, or a machine with more memory.")
-        return _fail(str(error), exit_code(error))
+        shortage = ResourceError("out of memory. Use fewer --threads, or a machine with more memory.")
+        return _fail(str(shortage), exit_code(shortage))
     except OSError as error:
         failure = os_error(error.filename or "output", error)
         return _fail(str(failure), exit_code(failure))

@@ -146,18 +146,18 @@ def read_run(path: str | os.PathLike[str]) -> Run:
         raise ConfigError(f"{path}: is not YAML: {_first_line(error)}") from error
     if not isinstance(config, dict):
         raise ConfigError(f"{path}: expected settings, one 'name: value' a line; see genomehub run --init.")
-    return check_run(config, path.parent, str(path))
+    return check_run(config, path)
 
 
-def check_run(config: Mapping[str, Any], base: Path, name: str = "configuration") -> Run:
-    """Check settings that were read elsewhere (by Snakemake) and read the sample sheet.
+def check_run(config: Mapping[str, Any], path: str | os.PathLike[str]) -> Run:
+    """Check settings that were read already (by Snakemake) and read the sample sheet.
 
     Parameters
     ----------
     config : settings; missing ones take the schema's defaults
-    base : folder that relative input paths start from
-    name : what to call the configuration in messages
+    path : the file they come from: input paths are relative to its folder, messages name it
     """
+    base, name = Path(path).parent, str(path)
     schema = read_schema("config")
     _check_settings(config, schema, name)
     defaults = {key: value["default"] for key, value in schema["properties"].items() if "default" in value}
