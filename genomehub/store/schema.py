@@ -8,6 +8,8 @@ Names and dimensions follow the VCF Zarr specification 0.4; ``block_*`` arrays (
 are an extension that readers of VCF Zarr ignore.
 """
 
+# ruff: noqa: E501 - the tables below read better with one array a line
+
 from enum import Enum
 from typing import NamedTuple
 

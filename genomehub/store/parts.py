@@ -1,0 +1,339 @@
+"""One region's calls on their way into a variant store: checked, completed, kept as a part file.
+
+A part is a file of plain arrays named by region and content, written whole or not at all; the writer in
+``store.variants`` joins the parts of all regions. Nothing here knows the final layout on disk.
+"""
+
+import hashlib
+import io
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from genomehub.errors import StoreError
+from genomehub.files import atomic_output
+from genomehub.store.schema import (
+    BLOCK_ARRAYS,
+    BY_NAME,
+    CALL_ARRAYS,
+    FIXED_DIMENSIONS,
+    VARIANT_ARRAYS,
+    ArraySpec,
+    Origin,
+    n_genotypes,
+    numpy_dtype,
+)
+from genomehub.types import (
+    FLOAT32_FILL,
+    FLOAT32_MISSING,
+    INT_FILL,
+    INT_MISSING,
+    STRING_FILL,
+    STRING_MISSING,
+    Interval,
+    RegionCalls,
+    is_fill,
+)
+
+Arrays = dict[str, np.ndarray]
+_ROW_ARRAYS = VARIANT_ARRAYS + CALL_ARRAYS
+_STRINGS = np.dtypes.StringDType()
+
+
+class PartInfo(NamedTuple):
+    """What the writer must know of a part before it reads it.
+
+    n_variants, n_blocks : rows
+    n_alleles : alleles of the widest row, at least 2
+    ranges : for each integer array of variants, its least and greatest value
+    """
+
+    n_variants: int
+    n_blocks: int
+    n_alleles: int
+    ranges: dict[str, tuple[int, int]]
+
+
+def complete(calls: RegionCalls, region: Interval, n_filters: int) -> RegionCalls:
+    """Check a region's arrays against the schema, fill in what the writer derives, round floats.
+
+    Parameters
+    ----------
+    calls : as the caller made them
+    region : every variant and block must start in it, and every block end in it
+    n_filters : columns of variant_filter
+
+    Returns
+    -------
+    RegionCalls
+        Every variant and call array of the schema; the block arrays with the transient ones where given.
+        Rows keep their order. Ragged axes are as wide as the region's widest row (2 alleles at least).
+
+    Raises
+    ------
+    StoreError
+        An array is missing or unknown, has another shape or kind, rows are unsorted or outside the region, or
+        a genotype names an allele its row does not have.
+    """
+    variants, blocks = dict(calls.variants), dict(calls.blocks)
+    place = f"region {region.contig_index}:{region.start + 1}-{region.end}"
+    _check_names(variants, _ROW_ARRAYS, place)
+    _check_names(blocks, BLOCK_ARRAYS, place)
+    variants = _complete_variants(variants, n_filters, place)
+    blocks = _complete_blocks(blocks, place)
+    _check_variants(variants, region, place)
+    _check_blocks(blocks, region, place)
+    return RegionCalls(variants, blocks)
+
+
+def _check_names(arrays: Arrays, specs: tuple[ArraySpec, ...], place: str) -> None:
+    known = {spec.name for spec in specs}
+    for name in arrays:
+        if name not in known:
+            raise StoreError(f"{place}: array {name!r} is not in the schema of the store (store/schema.py).")
+    missing = [spec.name for spec in specs if spec.origin is Origin.CALLER and spec.name not in arrays]
+    if missing and arrays:
+        raise StoreError(
+            f"{place}: array {missing[0]!r} is missing; the schema says that the caller makes it."
+        )
+
+
+def _complete_variants(arrays: Arrays, n_filters: int, place: str) -> Arrays:
+    alleles = _trimmed_alleles(arrays)
+    sizes = {
+        "variants": len(alleles), "samples": 1, "filters": n_filters, "alleles": alleles.shape[1],
+        "alt_alleles": alleles.shape[1] - 1, "genotypes": n_genotypes(alleles.shape[1]), **FIXED_DIMENSIONS,
+    }  # fmt: skip
+    present = (alleles != STRING_FILL).sum(axis=1)
+    full = {}
+    for spec in _ROW_ARRAYS:
+        if spec.origin is Origin.DERIVED:
+            continue
+        shape = tuple(sizes[dim] for dim in spec.dims)
+        given = alleles if spec.name == "variant_allele" else arrays.get(spec.name)
+        full[spec.name] = _conform(spec, given, shape, present, place)
+    full.update(_derived(full, present))
+    return {spec.name: _rounded(full[spec.name], spec.decimals) for spec in _ROW_ARRAYS}
+
+
+def _trimmed_alleles(arrays: Arrays) -> np.ndarray:
+    alleles = arrays.get("variant_allele")
+    if alleles is None or len(alleles) == 0:
+        return np.full((0, 2), STRING_FILL, dtype=_STRINGS)
+    alleles = np.asarray(alleles).astype(_STRINGS)
+    used = np.flatnonzero((alleles != STRING_FILL).any(axis=0))
+    return pad_last(alleles[:, : used[-1] + 1 if len(used) else 1], 2)
+
+
+def _conform(
+    spec: ArraySpec, given: np.ndarray | None, shape: tuple[int, ...], present: np.ndarray, place: str
+) -> np.ndarray:
+    if given is None or (shape[0] == 0 and len(given) == 0):
+        return missing_array(spec, shape)
+    given = np.asarray(given)
+    ragged = spec.dims[-1] in ("alleles", "alt_alleles", "genotypes")
+    if ragged and given.ndim == len(shape):
+        given = pad_last(given, shape[-1])[..., : shape[-1]]
+    if given.shape != shape:
+        raise StoreError(f"{place}: array {spec.name!r} has shape {given.shape}; {shape} was expected.")
+    wanted = numpy_dtype(spec)
+    kind = wanted.kind if wanted.kind not in "iu" else "iu"
+    if given.dtype.kind not in kind:
+        raise StoreError(
+            f"{place}: array {spec.name!r} has type {given.dtype}; {wanted} or wider was expected."
+        )
+    if wanted.kind in "iu":
+        given = given.astype(np.int64)
+        return _fill_ragged(spec, given, present) if ragged and spec.name.startswith("call_") else given
+    return given.astype(wanted, copy=False)
+
+
+def _fill_ragged(spec: ArraySpec, values: np.ndarray, present: np.ndarray) -> np.ndarray:
+    """Say fill (-2) behind the last element that a row with fewer alleles has."""
+    n_elements = n_genotypes(present) if spec.dims[-1] == "genotypes" else present  # type: ignore[arg-type]
+    beyond = np.arange(values.shape[-1])[None, None, :] >= np.asarray(n_elements)[:, None, None]
+    return np.where(beyond, INT_FILL, values)
+
+
+def _derived(full: Arrays, present: np.ndarray) -> Arrays:
+    alleles, genotype = full["variant_allele"], full["call_genotype"]
+    n_alt = alleles.shape[1] - 1
+    an = (genotype >= 0).sum(axis=(1, 2))
+    ac = np.stack([(genotype == i + 1).sum(axis=(1, 2)) for i in range(n_alt)], axis=1)
+    beyond = np.arange(n_alt)[None, :] >= (present - 1)[:, None]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        af = (ac / an[:, None]).astype(np.float32)
+    af[np.broadcast_to(an[:, None] == 0, af.shape)] = FLOAT32_MISSING
+    af[beyond] = FLOAT32_FILL
+    return {
+        "variant_length": np.strings.str_len(alleles[:, 0]).astype(np.int64),
+        "variant_AC": np.where(beyond, INT_FILL, ac).astype(np.int64),
+        "variant_AF": af,
+        "variant_AN": an.astype(np.int64),
+        "call_genotype_mask": genotype < 0,
+    }
+
+
+def _rounded(values: np.ndarray, decimals: int) -> np.ndarray:
+    """Round floats to ``decimals`` places and six significant digits, so that every tool prints the same."""
+    if values.dtype.kind != "f":
+        return values
+    out = np.where(is_fill(values), FLOAT32_FILL, FLOAT32_MISSING)
+    finite = np.isfinite(values)
+    numbers = values[finite].astype(np.float64)
+    magnitude = np.floor(np.log10(np.maximum(np.abs(numbers), 1.0)))
+    scale = 10.0 ** np.clip(5 - magnitude, 0, decimals)
+    out[finite] = np.round(numbers * scale) / scale + 0.0  # + 0.0: no negative zero
+    return out
+
+
+def _complete_blocks(arrays: Arrays, place: str) -> Arrays:
+    n = len(arrays.get("block_start", ()))
+    sizes = {"blocks": n, **FIXED_DIMENSIONS}
+    full = {}
+    for spec in BLOCK_ARRAYS:
+        if spec.origin is Origin.TRANSIENT and spec.name not in arrays:
+            continue
+        shape = tuple(sizes[dim] for dim in spec.dims)
+        values = _conform(spec, arrays.get(spec.name), shape, np.zeros(0), place)
+        full[spec.name] = values.astype(np.int64)
+    length = full["block_end"] - full["block_start"]
+    if "block_depth_sum" not in full:
+        full["block_depth_sum"] = full["block_DP"] * length
+    full.setdefault("block_band", np.full(n, -1, dtype=np.int64))
+    return full
+
+
+def _check_variants(arrays: Arrays, region: Interval, place: str) -> None:
+    position = arrays["variant_position"]
+    if len(position) == 0:
+        return
+    if (arrays["variant_contig"] != region.contig_index).any():
+        raise StoreError(f"{place}: a variant lies on another contig.")
+    if (np.diff(position) < 0).any():
+        raise StoreError(f"{place}: variants are not sorted by position.")
+    if position[0] <= region.start or position[-1] > region.end:
+        raise StoreError(
+            f"{place}: a variant lies outside the region, between {position[0]} and {position[-1]}."
+        )
+    alleles, genotype = arrays["variant_allele"], arrays["call_genotype"]
+    n_alleles = (alleles != STRING_FILL).sum(axis=1)
+    wrong = (genotype >= n_alleles[:, None, None]).any(axis=(1, 2)) | (genotype < INT_FILL).any(axis=(1, 2))
+    if wrong.any():
+        raise StoreError(
+            f"{place}: the genotype at position {position[wrong][0]} names an allele its row does not have."
+        )
+    if (alleles[:, :2] == STRING_FILL).any():
+        raise StoreError(f"{place}: a variant lacks REF or ALT.")
+
+
+def _check_blocks(arrays: Arrays, region: Interval, place: str) -> None:
+    start, end = arrays["block_start"], arrays["block_end"]
+    if len(start) == 0:
+        return
+    if (arrays["block_contig"] != region.contig_index).any():
+        raise StoreError(f"{place}: a reference block lies on another contig.")
+    if (end <= start).any() or (start[1:] < end[:-1]).any():
+        raise StoreError(f"{place}: reference blocks are empty, unsorted or overlap.")
+    if start[0] < region.start or end[-1] > region.end:
+        raise StoreError(f"{place}: a reference block leaves the region ({start[0] + 1}-{end[-1]}).")
+
+
+def missing_array(spec: ArraySpec, shape: tuple[int, ...]) -> np.ndarray:
+    """Return an array that says missing everywhere (False for booleans)."""
+    dtype = numpy_dtype(spec)
+    value = {"f": FLOAT32_MISSING, "T": STRING_MISSING, "b": False}.get(dtype.kind, INT_MISSING)
+    return np.full(shape, value, dtype=np.int64 if dtype.kind in "iu" else dtype)
+
+
+def pad_last(values: np.ndarray, size: int) -> np.ndarray:
+    """Widen the last axis to ``size`` with the fill value of the type; wider arrays are left as they are."""
+    if values.shape[-1] >= size:
+        return values
+    value = {"f": FLOAT32_FILL, "T": STRING_FILL, "b": False}.get(values.dtype.kind, INT_FILL)
+    out = np.full((*values.shape[:-1], size), value, dtype=values.dtype)
+    out[..., : values.shape[-1]] = values
+    return out
+
+
+def write_part(folder: Path, index: int, calls: RegionCalls) -> Path:
+    """Write completed calls of region ``index``; the same calls give the same name and the same bytes."""
+    arrays = {**calls.variants, **calls.blocks}
+    ranges = {
+        name: (int(values.min()), int(values.max()))
+        for name, values in calls.variants.items()
+        if values.dtype.kind == "i" and values.size
+    }
+    info = PartInfo(
+        len(arrays["variant_position"]), len(arrays["block_start"]), arrays["variant_allele"].shape[1], ranges
+    )
+    buffer = io.BytesIO()
+    members = {name: _pack(values) for name, values in arrays.items()}
+    np.savez(buffer, info=np.frombuffer(json.dumps(info).encode(), dtype=np.uint8), **members)  # type: ignore[arg-type]
+    content = _content_hash(members)
+    path = folder / f"{index:08d}-{content}.npz"
+    with atomic_output(path) as temporary:
+        temporary.write_bytes(buffer.getbuffer())
+    return path
+
+
+def _content_hash(members: Arrays) -> str:
+    digest = hashlib.sha256()
+    for name, values in members.items():
+        digest.update(f"{name} {values.dtype} {values.shape}\n".encode())
+        digest.update(np.ascontiguousarray(values).view(np.uint8).data)
+    return digest.hexdigest()[:16]
+
+
+def _pack(values: np.ndarray) -> np.ndarray:
+    """Narrow integers; strings become the bytes of their lines (neither alleles nor identifiers hold one)."""
+    if values.dtype.kind == "i":
+        return narrowed(values, np.dtype(np.int8))
+    if values.dtype.kind == "T":
+        return np.frombuffer("\n".join(values.ravel().tolist()).encode(), dtype=np.uint8)
+    return values
+
+
+def narrowed(values: np.ndarray, least: np.dtype) -> np.ndarray:
+    """Return integers in the smallest signed type that holds them, ``least`` or wider."""
+    low, high = (int(values.min()), int(values.max())) if values.size else (0, 0)
+    return values.astype(integer_dtype(low, high, least))
+
+
+def integer_dtype(low: int, high: int, least: np.dtype) -> np.dtype:
+    """Return the smallest signed integer type that holds ``low`` to ``high``, ``least`` or wider.
+
+    Examples
+    --------
+    >>> integer_dtype(-2, 300, np.dtype("int8"))
+    dtype('int16')
+    """
+    candidates = [np.dtype(name) for name in ("int8", "int16", "int32", "int64")]
+    fits = (np.iinfo(dtype).min <= low and high <= np.iinfo(dtype).max for dtype in candidates)
+    return next(
+        dtype for dtype, ok in zip(candidates, fits, strict=True) if ok and dtype.itemsize >= least.itemsize
+    )
+
+
+def read_info(path: Path) -> PartInfo:
+    """Read what a part holds, without its arrays."""
+    with np.load(path) as archive:
+        info = PartInfo(*json.loads(archive["info"].tobytes()))
+    return info._replace(ranges={name: (low, high) for name, (low, high) in info.ranges.items()})
+
+
+def read_part(path: Path, names: list[str]) -> Arrays:
+    """Read arrays of a part by name; integers come as int64."""
+    with np.load(path) as archive:
+        n_rows, _, n_alleles, _ = PartInfo(*json.loads(archive["info"].tobytes()))
+        return {name: _unpack(archive[name], BY_NAME[name], n_rows, n_alleles) for name in names}
+
+
+def _unpack(values: np.ndarray, spec: ArraySpec, n_rows: int, n_alleles: int) -> np.ndarray:
+    if spec.dtype == "string":
+        shape = (n_rows, n_alleles) if spec.dims[-1] == "alleles" else (n_rows,)
+        lines = values.tobytes().decode().split("\n") if n_rows else []
+        return np.array(lines, dtype=_STRINGS).reshape(shape)
+    return values.astype(np.int64) if values.dtype.kind in "iu" else values
