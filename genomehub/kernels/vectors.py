@@ -313,10 +313,10 @@ _ARM_FLUSH = 1 << 24  # FPCR: FZ
 
 @intrinsic
 def flush_denormals(typing, on):
-    """Treat denormal floats as zero in this thread (1) or as IEEE 754 says (0).
+    """Treat denormal floats as zero in this thread (1) or as IEEE 754 says (0); return what was so before.
 
     Forward algorithms run into denormals by design; without this they are 10 times slower. A kernel that
-    sets it clears it again before it returns.
+    sets it gives the returned value back before it returns.
     """
     triple = llvmlite.binding.get_process_triple()
 
@@ -326,18 +326,26 @@ def flush_denormals(typing, on):
             slot = cgutils.alloca_once(builder, _I32)
             place = builder.bitcast(slot, ir.IntType(8).as_pointer())
             _call(builder, "llvm.x86.sse.stmxcsr", ir.VoidType(), [place])
-            builder.store(_with_bits(builder, builder.load(slot), wanted, _X86_FLUSH), slot)
+            word = builder.load(slot)
+            builder.store(_with_bits(builder, word, wanted, _X86_FLUSH), slot)
             _call(builder, "llvm.x86.sse.ldmxcsr", ir.VoidType(), [place])
-        elif triple.startswith(("aarch64", "arm64")):
+            return _has_bits(builder, word, _X86_FLUSH)
+        if triple.startswith(("aarch64", "arm64")):
             word = _call(builder, "llvm.aarch64.get.fpcr", ir.IntType(64), [])
             changed = _with_bits(builder, word, wanted, _ARM_FLUSH)
             _call(builder, "llvm.aarch64.set.fpcr", ir.VoidType(), [changed])
-        return context.get_dummy_value()
+            return _has_bits(builder, word, _ARM_FLUSH)
+        return ir.Constant(ir.IntType(64), 0)
 
-    return types.void(types.int64), generate
+    return types.int64(types.int64), generate
 
 
 def _with_bits(builder: Any, word: Any, wanted: Any, bits: int) -> Any:
     cleared = builder.and_(word, ir.Constant(word.type, ~bits & ((1 << word.type.width) - 1)))
     flags = builder.select(wanted, ir.Constant(word.type, bits), ir.Constant(word.type, 0))
     return builder.or_(cleared, flags)
+
+
+def _has_bits(builder: Any, word: Any, bits: int) -> Any:
+    mask = ir.Constant(word.type, bits)
+    return builder.zext(builder.icmp_unsigned("==", builder.and_(word, mask), mask), ir.IntType(64))
