@@ -198,11 +198,16 @@ def _check_file(path: Path, column: str) -> None:
     require_file(path, f"file for {column}")
     if path.stat().st_size == 0 and column != "confident":  # an empty BED is a BED without regions
         raise InputError(f"{path}: is empty (0 bytes). Check whether its copying or download was finished.")
-    suffixes = _INDEX_SUFFIXES.get(path.suffix, ()) if column == "alignments" else ()
-    candidates = [Path(f"{path}{suffix}") for suffix in suffixes]
-    candidates += [path.with_suffix(suffix) for suffix in suffixes]
-    if candidates and not any(candidate.exists() for candidate in candidates):
+    if column == "alignments" and find_index(path) is None:
         raise NotFoundError(f"{path}: has no index beside it. Make one with: samtools index {path}")
+
+
+def find_index(alignments: Path) -> Path | None:
+    """Return the index of a BAM or CRAM (``x.bam.bai``, ``x.bai``, ``x.bam.csi``...), or None."""
+    suffixes = _INDEX_SUFFIXES[alignments.suffix]
+    candidates = [Path(f"{alignments}{suffix}") for suffix in suffixes]
+    candidates += [alignments.with_suffix(suffix) for suffix in suffixes]
+    return next((candidate for candidate in candidates if candidate.exists()), None)
 
 
 def same_file_problems(rows: list[Row], base: Path) -> Iterator[Problem]:

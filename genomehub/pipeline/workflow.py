@@ -4,12 +4,13 @@ The Snakefile and ``genomehub run`` both ask here, so that a wrong configuration
 whoever starts the run, and before the first job. Nothing here starts Snakemake (see ``launch``).
 
 Paths in a configuration are relative to the folder of the configuration, those in a sample sheet to the
-folder of the sheet; results go to ``results/``, ``logs/`` and ``benchmarks/`` below the working directory.
+folder of the sheet; everything that a run makes comes below ``results/`` in the working directory.
 """
 
 import dataclasses
 import difflib
 import os
+import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,8 @@ import yaml
 
 import genomehub
 from genomehub.errors import ConfigError, StoreError
-from genomehub.files import require_file
-from genomehub.pipeline.sample_checks import resolve
+from genomehub.files import atomic_output, require_file
+from genomehub.pipeline.sample_checks import find_index, resolve
 from genomehub.pipeline.samples import Sample, read_samples
 
 #: Settings that name a file which must exist, and are relative to the configuration.
@@ -81,32 +82,71 @@ class Run:
             name = name.rpartition(".")[0]
         return f"results/reference/{name or 'genome'}"
 
-    def alignments(self, sample: str) -> str:
-        """The alignments that calling reads: the run's own, or those of the sheet."""
-        given = self.samples[sample].alignments
-        return str(given) if given is not None else f"{self._stem(sample)}.{self.settings['alignments']}"
+    @property
+    def reference_cost(self) -> str:
+        """What building the reference directory cost."""
+        return f"{self.reference}.cost.json"
 
-    def alignment_index(self, sample: str) -> str:
-        """The index beside the alignments that the run makes."""
-        return self.alignments(sample) + {"cram": ".crai", "bam": ".bai"}[self.settings["alignments"]]
+    @property
+    def report(self) -> str:
+        """The page of the whole run."""
+        return "results/report.html"
+
+    @property
+    def alignment_suffix(self) -> str:
+        """``cram`` or ``bam``: how the run keeps the alignments it makes."""
+        return str(self.settings["alignments"])
+
+    @property
+    def index_suffix(self) -> str:
+        """What the index of ``alignment_suffix`` adds to the name."""
+        return {"cram": "crai", "bam": "bai"}[self.alignment_suffix]
+
+    def alignment_inputs(self, sample: str) -> dict[str, str]:
+        """Alignments and index that calling reads: the run's own, or those of the sheet."""
+        given = self.samples[sample].alignments
+        if given is not None:
+            return {"alignments": str(given), "index": str(find_index(given))}
+        path = f"{self._stem(sample)}.{self.alignment_suffix}"
+        return {"alignments": path, "index": f"{path}.{self.index_suffix}"}
+
+    def call_outputs(self, sample: str = "{sample}") -> dict[str, str]:
+        """Return kind -> path of what calling makes; by default with Snakemake's wildcard for the sample."""
+        stem = self._stem(sample)
+        outputs = {"calls": f"{stem}.vcz"}
+        if self.settings["vcf"]:
+            outputs |= {"vcf": f"{stem}.vcf.gz", "vcf_index": f"{stem}.vcf.gz.tbi"}
+        if self.settings["gvcf"]:
+            outputs |= {"gvcf": f"{stem}.g.vcf.gz", "gvcf_index": f"{stem}.g.vcf.gz.tbi"}
+        return outputs
 
     def outputs(self, sample: str) -> dict[str, str]:
         """Return kind -> path of every result of a sample, in the order in which they are made."""
-        stem, settings, inputs = self._stem(sample), self.settings, self.samples[sample]
-        outputs: dict[str, str] = {}
-        if inputs.lanes:
-            outputs |= {"alignments": self.alignments(sample), "index": self.alignment_index(sample)}
-        outputs["calls"] = f"{stem}.vcz"
-        if settings["vcf"]:
-            outputs |= {"vcf": f"{stem}.vcf.gz", "vcf_index": f"{stem}.vcf.gz.tbi"}
-        if settings["gvcf"]:
-            outputs |= {"gvcf": f"{stem}.g.vcf.gz", "gvcf_index": f"{stem}.g.vcf.gz.tbi"}
+        outputs = self.alignment_inputs(sample) if self.samples[sample].lanes else {}
+        outputs |= self.call_outputs(sample)
         outputs["qc"] = f"{self._folder(sample)}/qc"
-        if inputs.truth is not None:
-            outputs["evaluation"] = f"{stem}.evaluation.json"
-        if settings["catalogue"] is not None:
-            outputs["entry"] = f"{stem}.catalogue.json"
+        if self.samples[sample].truth is not None:
+            outputs["evaluation"] = f"{self._stem(sample)}.evaluation.json"
+        if self.settings["catalogue"] is not None:
+            outputs["entry"] = f"{self._stem(sample)}.catalogue.json"
         return outputs
+
+    def steps(self, sample: str) -> list[str]:
+        """The steps that a sample goes through, in order; each leaves its cost."""
+        steps = ["align"] if self.samples[sample].lanes else []
+        steps += ["call", "qc"]
+        return [*steps, "evaluate"] if self.samples[sample].truth is not None else steps
+
+    def costs(self, sample: str) -> dict[str, str]:
+        """Return step -> path of what it cost (see genomehub.cost)."""
+        return {step: f"{self._folder(sample)}/cost/{step}.json" for step in self.steps(sample)}
+
+    def report_inputs(self) -> list[str]:
+        """Return what the page of the whole run is made from."""
+        kinds = ("qc", "evaluation", "entry")
+        outputs = [self.outputs(sample) for sample in self.samples]
+        costs = [path for sample in self.samples for path in self.costs(sample).values()]
+        return [files[kind] for files in outputs for kind in kinds if kind in files] + costs
 
     def all_outputs(self) -> Iterator[str]:
         """Yield the path of every result of the run."""
@@ -115,7 +155,7 @@ class Run:
         for sample in self.samples:
             yield from self.outputs(sample).values()
         yield "results/config.yaml"
-        yield "results/report.html"
+        yield self.report
 
     def as_yaml(self) -> str:
         """Return the settings as they are used, for the results' provenance and for a rerun."""
@@ -204,3 +244,22 @@ def _first_line(error: Exception) -> str:
     if mark is None:
         return str(error).splitlines()[0]
     return f"line {mark.line + 1}, column {mark.column + 1}: {getattr(error, 'problem', error)}."
+
+
+def write_templates(path: str | os.PathLike[str]) -> list[Path]:
+    """Write a commented configuration to ``path`` and a sample sheet beside it; return both paths.
+
+    Raises
+    ------
+    ConfigError
+        One of them is there already.
+    """
+    path = Path(path)
+    targets = {"config.yaml": path, "samples.tsv": path.with_name("samples.tsv")}
+    for target in targets.values():
+        if target.exists():
+            raise ConfigError(f"{target}: is there already and was left as it is. Choose another name.")
+    for name, target in targets.items():
+        with atomic_output(target) as temporary:
+            shutil.copyfile(workflow_directory() / "config" / name, temporary)
+    return list(targets.values())

@@ -1,0 +1,57 @@
+"""What the workflow's rules hand to the commands: input files and arguments made from a checked run.
+
+Arguments are returned quoted for a shell, ready to stand in a rule's command.
+"""
+
+import shlex
+from collections.abc import Iterable, Mapping
+
+from genomehub.pipeline.workflow import Run
+
+
+def reads(run: Run, sample: str) -> list[str]:
+    """The FASTQ files of all lanes of a sample."""
+    return [str(path) for lane in run.samples[sample].lanes for path in lane.files]
+
+
+def lanes(run: Run, sample: str) -> str:
+    """The lanes of a sample as arguments of ``genomehub align``."""
+    return shlex.join(reads(run, sample))
+
+
+def exports(outputs: Mapping[str, str]) -> str:
+    """The options of ``genomehub call`` for what is wanted beside the store: VCF, gVCF."""
+    return _options((f"--{kind}", outputs[kind]) for kind in ("vcf", "gvcf") if kind in outputs)
+
+
+def regions(run: Run) -> str:
+    """The option of ``genomehub call`` that limits calling to regions, if any."""
+    return _options([("--regions", run.settings["regions"])])
+
+
+def truth(run: Run, sample: str) -> dict[str, str]:
+    """The files that calls are scored against: truth, and the confident regions if the sheet has them."""
+    given = run.samples[sample]
+    files = {"truth": given.truth, "confident": given.confident}
+    return {kind: str(path) for kind, path in files.items() if path is not None}
+
+
+def confident(run: Run, sample: str) -> str:
+    """The option of ``genomehub evaluate`` for the confident regions, if the sheet has them."""
+    return _options([("--confident", truth(run, sample).get("confident"))])
+
+
+def register_files(run: Run, sample: str) -> dict[str, str]:
+    """The results of a sample that the catalogue files, by kind."""
+    return {kind: path for kind, path in run.outputs(sample).items() if kind != "entry"}
+
+
+def register(run: Run, sample: str) -> str:
+    """The options of ``genomehub hub register`` for a sample."""
+    pairs = [("--catalogue", run.settings["catalogue"]), ("--sample", sample), ("--reference", run.reference)]
+    pairs += [("--file", f"{kind}={path}") for kind, path in register_files(run, sample).items()]
+    return _options(pairs)
+
+
+def _options(pairs: Iterable[tuple[str, str | None]]) -> str:
+    return shlex.join(word for name, value in pairs if value is not None for word in (name, value))

@@ -1,0 +1,26 @@
+# Alignments to genotypes in VCF Zarr, with the exports that the configuration asks for.
+rule call:
+    input:
+        unpack(lambda wildcards: RUN.alignment_inputs(wildcards.sample)),
+        reference=RUN.reference,
+    output:
+        **RUN.call_outputs(),
+        cost="results/samples/{sample}/cost/call.json",
+    log:
+        "results/logs/call/{sample}.log",
+    benchmark:
+        "results/benchmarks/call/{sample}.tsv"
+    conda:
+        "../envs/genomehub.yaml"
+    threads: 16
+    resources:
+        mem_mb=lambda wildcards, attempt: 24_000 * attempt,
+        runtime=lambda wildcards, attempt: 480 * attempt,
+    params:
+        exports=lambda wildcards, output: commands.exports(output),
+        regions=commands.regions(RUN),
+    message:
+        "{wildcards.sample}: call variants"
+    shell:
+        "genomehub --cost {output.cost:q} call --threads {threads} -r {input.reference:q}"
+        " -o {output.calls:q} {params.exports} {params.regions} {input.alignments:q} > {log:q} 2>&1"

@@ -1,0 +1,33 @@
+# One page for the whole run, and the check that every result is there.
+rule report:
+    input:
+        RUN.report_inputs(),
+        config="results/config.yaml",
+    output:
+        page="results/report.html",
+    log:
+        "results/logs/report.log",
+    benchmark:
+        "results/benchmarks/report.tsv"
+    conda:
+        "../envs/genomehub.yaml"
+    message:
+        "Write the report of the run"
+    shell:
+        "genomehub report -o {output.page:q} results > {log:q} 2>&1"
+
+
+rule complete:
+    input:
+        RUN.all_outputs(),
+        config="results/config.yaml",
+    output:
+        table="results/complete.tsv",
+    log:
+        "results/logs/complete.log",
+    conda:
+        "../envs/genomehub.yaml"
+    message:
+        "Check that every result is there and whole"
+    shell:
+        "genomehub run --check {input.config:q} > {output.table:q} 2> {log:q}"
