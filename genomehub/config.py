@@ -10,12 +10,67 @@ from typing import Any
 
 @dataclasses.dataclass(frozen=True)
 class IndexConfig:
-    """Seed index of a reference."""
+    """Seed index of a reference.
+
+    syncmer_length, smer_length : bp; a k-mer is a seed if the middle one of its s-mers is its smallest, so one
+        position in k - s + 1 is. The difference must be even, k at most 31
+    partner_first, partner_last : a seed is linked to one of the syncmers that are this many syncmers downstream
+    """
+
+    syncmer_length: int = 20
+    smer_length: int = 16
+    partner_first: int = 3
+    partner_last: int = 9
 
 
 @dataclasses.dataclass(frozen=True)
 class AlignConfig:
-    """Reads to alignments."""
+    """Reads to alignments. Scores and mapping quality are on bwa-mem's scale.
+
+    match, mismatch, gap_open, gap_extend : score of a base; a gap of k bases loses gap_open + k * gap_extend
+    end_bonus : what reaching an end of the read is worth when alignments compete (bwa: clipping penalty)
+    min_score : a read whose best alignment scores less is unmapped
+    min_mate_score : what is enough for one mate of a proper pair if the other has min_score
+    max_read_length : bp; longer reads are refused
+    max_frequency : a syncmer found at most so often is used as it is; a more frequent one needs its partner
+    max_pair_frequency : a syncmer with its partner that is found more often is left for the second look
+    rescue_frequency : the second look takes seeds, rarest first, up to this frequency
+    rescue_fraction : a read gets a second look if less than this part of its seeds was used
+    max_hits : bound on the placed seeds of one read
+    max_candidates : bound on the chains of one read that are scored
+    max_gapped : bound on the chains of one read that are aligned with gaps
+    min_chain_ratio : chains that cover less than this part of the best chain's bases are dropped
+    max_gap : bp, how far apart the diagonals of one chain may lie
+    narrow_band : bp, half the band of alignment for chains on one diagonal
+    unpaired_penalty : what a pair loses if its ends are not placed as a pair (bwa: -U)
+    max_rescues : bound on the placements of one end whose neighbourhood is searched for the mate
+    min_mates : confident pairs needed to estimate insert sizes
+    default_insert_mean, default_insert_sd : bp, the model if there are fewer
+    """
+
+    match: int = 1
+    mismatch: int = 4
+    gap_open: int = 6
+    gap_extend: int = 1
+    end_bonus: int = 5
+    min_score: int = 30
+    min_mate_score: int = 20
+    max_read_length: int = 1000
+    max_frequency: int = 8
+    max_pair_frequency: int = 40
+    rescue_frequency: int = 500
+    rescue_fraction: float = 0.5
+    max_hits: int = 2000
+    max_candidates: int = 24
+    max_gapped: int = 6
+    min_chain_ratio: float = 0.3
+    max_gap: int = 100
+    narrow_band: int = 24
+    unpaired_penalty: int = 17
+    max_rescues: int = 4
+    min_mates: int = 25
+    default_insert_mean: float = 400.0
+    default_insert_sd: float = 120.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,7 +80,97 @@ class SortConfig:
 
 @dataclasses.dataclass(frozen=True)
 class CallConfig:
-    """Alignments to genotypes."""
+    """Alignments to genotypes. Qualities and costs are Phred, depths in reads or templates.
+
+    Reads
+    min_mapping_quality : MAPQ below which a read is not looked at
+    min_base_quality : bases below do not count in pileups, and ends of reads below are cut
+    missing_base_quality : what a read without qualities (255) is taken for
+    min_read_length : bp of a read within an active region's surroundings below which it takes no part
+    max_reads : reads of one active region that are compared; of more, a draw by name is taken
+    Active regions
+    min_support, min_support_fraction : templates, and share of those at the place, that must show a difference
+    min_clip_length, min_clips, min_clip_fraction : soft clips that make a place active: bp, reads, share
+    activity_log10 : log10 likelihood of a heterozygote over the reference that makes a base active
+    merge_distance : active places closer than this share a region
+    max_region : longer regions are cut
+    max_tract : a region grows over the tandem repeats it touches, at most so far on each side
+    Haplotypes and likelihoods
+    flank : bp around a region within which reads are compared
+    max_haplotypes : candidates of one region, the reference among them
+    assembly_kmers : k of the local assembly, tried in turn until the graph has no cycle
+    max_gap_open : cost of a gap outside of repeats (repeats: variants.likelihoods)
+    low_base_quality, lowered_base_quality : bases below the former are compared with the latter
+    Genotypes
+    snv_rate, indel_rate : probability that a base is heterozygous for one (repeats: variants.likelihoods)
+    fragment_cap : Phred, most that one template can hold against an allele
+    mapping_weight : share of a template's MAPQ that caps it too
+    poor_rate, poor_error : expected errors per bp of a read that belongs, Phred per error; a read that fits all
+        haplotypes worse takes no part
+    min_quality : sites below this QUAL are not reported
+    max_genotype_quality : cap of GQ
+    Filters
+    low_quality : QUAL below: LowQual
+    low_depth : DP below: LowDepth
+    strand_bias_snv, strand_bias_indel : FS above: StrandBias
+    low_mapping_quality : MQ below: LowMQ
+    Reference blocks and partitions
+    block_bands : lower bounds of the GQ bands that blocks are cut at
+    partition_bp : span of one task; calls do not depend on it
+    padding_bp : reads are looked at so far beyond a partition
+    """
+
+    min_mapping_quality: int = 20
+    min_base_quality: int = 10
+    missing_base_quality: int = 20
+    min_read_length: int = 15
+    max_reads: int = 1000
+    min_support: int = 2
+    min_support_fraction: float = 0.06
+    min_clip_length: int = 6
+    min_clips: int = 3
+    min_clip_fraction: float = 0.15
+    activity_log10: float = 0.0
+    merge_distance: int = 25
+    max_region: int = 200
+    max_tract: int = 100
+    flank: int = 40
+    max_haplotypes: int = 24
+    assembly_kmers: tuple[int, ...] = (15, 25, 35, 45, 55)
+    max_gap_open: int = 45
+    low_base_quality: int = 18
+    lowered_base_quality: int = 6
+    snv_rate: float = 1e-3
+    indel_rate: float = 1.25e-4
+    fragment_cap: float = 45.0
+    mapping_weight: float = 1.0
+    poor_rate: float = 0.03
+    poor_error: float = 40.0
+    min_quality: float = 3.0
+    max_genotype_quality: int = 99
+    low_quality: float = 10.4
+    low_depth: int = 3
+    strand_bias_snv: float = 60.0
+    strand_bias_indel: float = 200.0
+    low_mapping_quality: float = 30.0
+    block_bands: tuple[int, ...] = (0, 1, 10, 20, 30, 40, 60, 80, 99)
+    partition_bp: int = 200_000
+    padding_bp: int = 1_500
+
+
+@dataclasses.dataclass(frozen=True)
+class EvaluateConfig:
+    """Calls against truth.
+
+    cluster_gap : bp of reference between variants (and everywhere they can be shifted to) that make two
+        clusters; variants of different clusters are not compared
+    max_states : states that the search of a cluster follows; beyond it only the best (and the report says so)
+    roc_points : most thresholds in a table of precision and recall by quality
+    """
+
+    cluster_gap: int = 50
+    max_states: int = 4096
+    roc_points: int = 200
 
 
 def as_dict(config: Any) -> dict[str, Any]:

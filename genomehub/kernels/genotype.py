@@ -1,0 +1,354 @@
+"""Read likelihoods to diploid genotypes, site by site.
+
+The fragment (template) is the unit of observation: mates read one molecule, so their likelihoods are summed
+per haplotype first, and what one fragment can say is capped by its mapping quality. A site's alleles are
+the events of haplotypes at one POS; an allele is as likely as the best haplotype that has it.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from genomehub.kernels._jit import inline, kernel
+from genomehub.kernels.events import Events
+from genomehub.kernels.region_reads import RegionReads
+
+#: ALT alleles kept at a site; REF and '*' (a deletion that began before the site) come on top.
+MAX_ALTS = 5
+MAX_ALLELES = MAX_ALTS + 2
+MAX_GENOTYPES = MAX_ALLELES * (MAX_ALLELES + 1) // 2
+#: Event number that stands for '*' in ``Genotypes.alleles``.
+STAR = -2
+#: log10 units by which a fragment must prefer an allele to be counted for it (GATK's AD).
+INFORMATIVE = 0.2
+_LOG10_HALF = np.log10(0.5)
+
+
+class GenotypeModel(NamedTuple):
+    """Scalars of the genotype model; log10 units.
+
+    fragment_cap : most that one fragment can hold against an allele, if its mapping is sure
+    mapping_weight : of a fragment's Phred MAPQ that caps it too (0.1: the whole of it)
+    poor_rate : expected errors per base of a read that belongs here; reads that fit worse take no part
+    poor_error : cost of one such error
+    """
+
+    fragment_cap: float
+    mapping_weight: float
+    poor_rate: float
+    poor_error: float
+
+
+class Genotypes(NamedTuple):
+    """Genotypes of sites.
+
+    alleles : (n_sites, MAX_ALLELES) int64, event numbers in ``Events`` order, -1 for REF (always first),
+        STAR for '*', -3 where none
+    n_alleles : (n_sites,) int64
+    log10_likelihood : (n_sites, MAX_GENOTYPES) float64, in VCF's order of genotypes of ``alleles``
+    log10_prior : likewise
+    n_fragments : (n_sites,) int32, fragments that overlap the site and fit
+    """
+
+    alleles: np.ndarray
+    n_alleles: np.ndarray
+    log10_likelihood: np.ndarray
+    log10_prior: np.ndarray
+    n_fragments: np.ndarray
+
+
+@inline
+def genotype_number(a, b):
+    """Place of the unordered genotype a/b in VCF's order."""
+    return b * (b + 1) // 2 + a if a <= b else a * (a + 1) // 2 + b
+
+
+@kernel
+def fragment_likelihoods(reads, likelihoods, matrix_offsets, region_haplotypes, mapping_quality, model):
+    """Sum read likelihoods to fragments; leave out reads that fit no haplotype.
+
+    Parameters
+    ----------
+    reads : RegionReads
+    likelihoods : (sum of n_reads * n_haplotypes,) float64, log10, region after region in C order
+    matrix_offsets : (n_regions + 1,) int64; region_haplotypes : (n_regions + 1,) int64
+    mapping_quality : (n_records,) uint8
+    model : GenotypeModel
+
+    Returns
+    -------
+    fragments : flat float64, (n_fragments, n_haplotypes) per region, log10
+    fragment_offsets : (n_regions + 1,) int64
+    fits : (n_reads,) bool, reads that take part
+    """
+    n_regions = matrix_offsets.size - 1
+    fragment_offsets = np.zeros(n_regions + 1, dtype=np.int64)
+    for r in range(n_regions):
+        size = np.int64(reads.n_fragments[r]) * (region_haplotypes[r + 1] - region_haplotypes[r])
+        fragment_offsets[r + 1] = fragment_offsets[r] + size
+    fragments = np.zeros(fragment_offsets[-1], dtype=np.float64)
+    fits = np.zeros(reads.record.size, dtype=np.bool_)
+    for r in range(n_regions):
+        n_haplotypes = region_haplotypes[r + 1] - region_haplotypes[r]
+        for i in range(reads.region_offsets[r], reads.region_offsets[r + 1]):
+            row = matrix_offsets[r] + (i - reads.region_offsets[r]) * n_haplotypes
+            best = likelihoods[row : row + n_haplotypes].max()
+            errors = np.ceil((reads.end[i] - reads.begin[i]) * model.poor_rate)
+            fits[i] = best >= -model.poor_error * max(2.0, errors)
+            if not fits[i]:
+                continue
+            cap = min(model.fragment_cap, model.mapping_weight * mapping_quality[reads.record[i]])
+            out = fragment_offsets[r] + reads.fragment[i] * n_haplotypes
+            for h in range(n_haplotypes):
+                fragments[out + h] += max(likelihoods[row + h], best - cap)
+    return fragments, fragment_offsets, fits
+
+
+@kernel
+def genotype_sites(
+    sites, events, reads, region_haplotypes, fragments, fragment_offsets, fits, event_priors, model
+):
+    """Compute the genotype likelihoods and priors of every site.
+
+    Parameters
+    ----------
+    sites : (n_sites, 3) int64, region, first and behind-last event number
+    events : Events; reads : RegionReads; region_haplotypes : (n_regions + 1,) int64
+    fragments, fragment_offsets, fits : from fragment_likelihoods
+    event_priors : (n_events,) float64, log10 probability of a heterozygous such event
+    model : GenotypeModel
+
+    Returns
+    -------
+    Genotypes
+    """
+    n_sites = sites.shape[0]
+    alleles = np.full((n_sites, MAX_ALLELES), -3, dtype=np.int64)
+    n_alleles = np.zeros(n_sites, dtype=np.int64)
+    likelihood = np.zeros((n_sites, MAX_GENOTYPES), dtype=np.float64)
+    prior = np.zeros((n_sites, MAX_GENOTYPES), dtype=np.float64)
+    n_fragments = np.zeros(n_sites, dtype=np.int32)
+    for s in range(n_sites):
+        r = sites[s, 0]
+        table, present = site_table(
+            sites[s], events, reads, region_haplotypes[r], region_haplotypes[r + 1], fragments, fragment_offsets[r],
+            fits, model,
+        )  # fmt: skip
+        n_fragments[s] = present.sum()
+        chosen = _choose_alleles(table, present, sites[s, 2] - sites[s, 1])
+        n_alleles[s] = chosen.size
+        for a in range(chosen.size):
+            alleles[s, a] = _event_of(chosen[a], sites[s], table.shape[1])
+        for f in range(table.shape[0]):
+            if present[f]:
+                _add_fragment(table[f], chosen, likelihood[s])
+        _genotype_priors(alleles[s], chosen.size, event_priors, prior[s])
+    return Genotypes(alleles, n_alleles, likelihood, prior, n_fragments)
+
+
+@inline
+def _event_of(column, site, n_columns):
+    if column == 0:
+        return np.int64(-1)
+    return np.int64(STAR) if column == n_columns - 1 else site[1] + column - 1
+
+
+@inline
+def _allele_of_haplotypes(site, events, first, last):
+    """Column of each haplotype: 0 REF, 1.. the site's events, n_events + 1 '*'."""
+    base = events.region_offsets[site[0]]
+    row = events.row[site[1]]
+    column = np.zeros(last - first, dtype=np.int64)
+    for h in range(first, last):
+        for k in range(events.haplotype_offsets[h], events.haplotype_offsets[h + 1]):
+            e = base + events.of_haplotype[k]
+            if site[1] <= e < site[2]:
+                column[h - first] = 1 + e - site[1]
+            elif events.row[e] < row < events.row[e] + events.ref_length[e]:
+                column[h - first] = 1 + site[2] - site[1]
+    return column
+
+
+@kernel
+def site_table(site, events, reads, first, last, fragments, fragment_offset, fits, model):
+    """Return (n_fragments, n_events + 2) float64 log10 likelihoods of the site's alleles, and who is present.
+
+    The last column is '*'; -inf where no haplotype has the allele. A fragment is present if a read of it that
+    fits covers all of REF.
+    """
+    r = site[0]
+    n_columns = site[2] - site[1] + 2
+    n_haplotypes = last - first
+    column = _allele_of_haplotypes(site, events, first, last)
+    table = np.full((reads.n_fragments[r], n_columns), -np.inf, dtype=np.float64)
+    for f in range(reads.n_fragments[r]):
+        for h in range(n_haplotypes):
+            value = fragments[fragment_offset + f * n_haplotypes + h]
+            table[f, column[h]] = max(table[f, column[h]], value)
+        floor = table[f].max() - model.fragment_cap
+        for c in range(n_columns):
+            if table[f, c] > -np.inf:
+                table[f, c] = max(table[f, c], floor)
+    present = np.zeros(reads.n_fragments[r], dtype=np.bool_)
+    low = events.row[site[1]]
+    high = low + 1
+    for e in range(site[1], site[2]):
+        indel = events.ref_length[e] != 1 or events.alt_end[e] - events.alt_begin[e] != 1
+        high = max(high, low + events.ref_length[e] + (1 if indel else 0))
+    for i in range(reads.region_offsets[r], reads.region_offsets[r + 1]):
+        if fits[i] and reads.first_row[i] <= low and reads.last_row[i] >= high:
+            present[reads.fragment[i]] = True
+    return table, present
+
+
+@inline
+def _choose_alleles(table, present, n_events):
+    """Columns to genotype: REF, at most MAX_ALTS events by the fragments that prefer them, '*' if any has it."""
+    votes = np.zeros(n_events + 2, dtype=np.int64)
+    star = False
+    for f in range(table.shape[0]):
+        if present[f]:
+            votes[np.argmax(table[f])] += 1
+        star |= table[f, n_events + 1] > -np.inf
+    order = np.argsort(-votes[1 : n_events + 1], kind="mergesort")[:MAX_ALTS]
+    order.sort()
+    chosen = np.zeros(1 + order.size + (1 if star else 0), dtype=np.int64)
+    for k in range(order.size):
+        chosen[1 + k] = 1 + order[k]
+    if star:
+        chosen[chosen.size - 1] = n_events + 1
+    return chosen
+
+
+@inline
+def log10_sum(a, b):
+    """log10(10^a + 10^b) without overflow; -inf stands for zero."""
+    high, low = (a, b) if a >= b else (b, a)
+    if low == -np.inf:
+        return high
+    return high + np.log10(1.0 + 10.0 ** (low - high))
+
+
+@inline
+def _add_fragment(row, chosen, likelihood):
+    g = 0
+    for b in range(chosen.size):
+        for a in range(b + 1):
+            one, two = row[chosen[a]], row[chosen[b]]
+            likelihood[g] += one if a == b else log10_sum(one, two) + _LOG10_HALF
+            g += 1
+
+
+@inline
+def _genotype_priors(alleles, n, event_priors, prior):
+    """Het by the event's rate, hom-alt half of it, two different ALTs the product; '*' counts as REF.
+
+    A deletion that '*' stands for pays its prior at its own site.
+    """
+    g = 0
+    for b in range(n):
+        for a in range(b + 1):
+            one = event_priors[alleles[a]] if alleles[a] >= 0 else 0.0
+            two = event_priors[alleles[b]] if alleles[b] >= 0 else 0.0
+            if a == b and alleles[a] >= 0:
+                prior[g] = one + _LOG10_HALF
+            else:
+                prior[g] = one + two
+            g += 1
+
+
+class Observations(NamedTuple):
+    """What fragments say about called alleles: one row per present fragment and site.
+
+    site_offsets : (n_sites + 1,) int64
+    allele : (n,) int8, allele of the site that the fragment supports, -1 if it says too little
+    reverse : (n,) bool, strand of the read that covers the site
+    mapping_quality : (n,) uint8; base_quality : (n,) uint8, at POS; position : (n,) int32, bp from the
+        nearer end of the read to POS
+    """
+
+    site_offsets: np.ndarray
+    allele: np.ndarray
+    reverse: np.ndarray
+    mapping_quality: np.ndarray
+    base_quality: np.ndarray
+    position: np.ndarray
+
+
+@kernel
+def observe(
+    sites, columns, events, reads, records, region_haplotypes, fragments, fragment_offsets, fits, model
+):
+    """Assign fragments to the called alleles of sites and note where and how they were read.
+
+    Parameters
+    ----------
+    sites : (n_sites, 3) int64, as in genotype_sites, called ones only
+    columns : (n_sites, MAX_ALLELES) int64, called alleles as columns of site_table, -1 where none
+    the rest : as in genotype_sites
+
+    Returns
+    -------
+    Observations
+    """
+    n_sites = sites.shape[0]
+    offsets = np.zeros(n_sites + 1, dtype=np.int64)
+    for s in range(n_sites):
+        offsets[s + 1] = offsets[s] + reads.n_fragments[sites[s, 0]]
+    allele = np.full(offsets[-1], -1, dtype=np.int8)
+    reverse = np.zeros(offsets[-1], dtype=np.bool_)
+    mapping_quality = np.zeros(offsets[-1], dtype=np.uint8)
+    base_quality = np.zeros(offsets[-1], dtype=np.uint8)
+    position = np.zeros(offsets[-1], dtype=np.int32)
+    n = 0
+    for s in range(n_sites):
+        r = sites[s, 0]
+        table, present = site_table(
+            sites[s], events, reads, region_haplotypes[r], region_haplotypes[r + 1], fragments, fragment_offsets[r],
+            fits, model,
+        )  # fmt: skip
+        low = events.row[sites[s, 1]]
+        begin = n
+        offsets[s] = begin
+        seen = np.zeros(table.shape[0], dtype=np.bool_)
+        for i in range(reads.region_offsets[r], reads.region_offsets[r + 1]):
+            f = reads.fragment[i]
+            if (
+                seen[f]
+                or not present[f]
+                or not fits[i]
+                or reads.first_row[i] > low
+                or reads.last_row[i] <= low
+            ):
+                continue
+            seen[f] = True
+            read = reads.record[i]
+            at = min(max(reads.begin[i] + low - reads.first_row[i], reads.begin[i]), reads.end[i] - 1)
+            allele[n] = _supported(table[f], columns[s])
+            reverse[n] = (records.flag[read] & 16) != 0
+            mapping_quality[n] = records.mapping_quality[read]
+            base_quality[n] = records.quals[at]
+            position[n] = min(at - records.offsets[read], records.offsets[read + 1] - 1 - at)
+            n += 1
+    offsets[n_sites] = n
+    return Observations(offsets, allele[:n], reverse[:n], mapping_quality[:n], base_quality[:n], position[:n])
+
+
+@inline
+def _supported(row, columns):
+    best, second, which = -np.inf, -np.inf, -1
+    for a in range(columns.size):
+        if columns[a] < 0:
+            break
+        value = row[columns[a]]
+        if value > best:
+            best, second, which = value, best, a
+        elif value > second:
+            second = value
+    return which if best - second >= INFORMATIVE else -1
+
+
+__all__ = [
+    "MAX_ALLELES", "MAX_ALTS", "MAX_GENOTYPES", "STAR", "Events", "GenotypeModel", "Genotypes", "Observations",
+    "RegionReads", "fragment_likelihoods", "genotype_number", "genotype_sites", "log10_sum", "observe", "site_table",
+]  # fmt: skip

@@ -1,0 +1,110 @@
+"""Active places to active regions: merge what is close, keep repeats whole, cut what is too long."""
+
+import numpy as np
+
+from genomehub.kernels._jit import inline, kernel
+
+
+@kernel
+def grow_over_tracts(first, last, tract_start, tract_end, max_growth):
+    """Widen spans in place over the tandem repeats they touch, and by one base on both sides.
+
+    Parameters
+    ----------
+    first, last : (n,) int64, rows, half-open; changed in place
+    tract_start, tract_end : (n_rows,) int32, as kernels.repeats.tracts gives them
+    max_growth : rows a span may grow on each side
+    """
+    n = tract_start.size
+    for i in range(first.size):
+        low, high = first[i], last[i]
+        for row in range(max(0, first[i]), min(n, last[i] + 1)):
+            low = min(low, tract_start[row])
+            high = max(high, tract_end[row])
+        first[i] = max(0, max(low, first[i] - max_growth) - 1)
+        last[i] = min(n, min(high, last[i] + max_growth) + 1)
+
+
+@kernel
+def merge_spans(first, last, distance):
+    """Join spans that lie less than ``distance`` rows apart.
+
+    Parameters
+    ----------
+    first, last : (n,) int64, rows, half-open, ascending by first
+
+    Returns
+    -------
+    (m, 2) int64, rows
+    """
+    out = np.empty((first.size, 2), dtype=np.int64)
+    n = 0
+    for i in range(first.size):
+        if n and first[i] < out[n - 1, 1] + distance:
+            out[n - 1, 1] = max(out[n - 1, 1], last[i])
+        else:
+            out[n, 0], out[n, 1] = first[i], last[i]
+            n += 1
+    return out[:n].copy()
+
+
+@kernel
+def cut_long(spans, quiet, window_start, longest):
+    """Cut spans that are longer than ``longest`` at quiet rows near multiples of it in the contig.
+
+    Parameters
+    ----------
+    spans : (n, 2) int64, rows
+    quiet : (n_rows,) int32, distance of each row to the nearest active place
+    window_start : 0-based bp of row 0
+    longest : bp
+
+    Returns
+    -------
+    (m, 2) int64, rows
+
+    Notes
+    -----
+    Where a span is cut depends on the contig's coordinates and on what lies within ``longest`` of the cut, not
+    on where the window begins: neighbouring windows agree.
+    """
+    total = 0
+    for i in range(spans.shape[0]):
+        total += 2 + (spans[i, 1] - spans[i, 0]) // longest
+    out = np.empty((total, 2), dtype=np.int64)
+    n = 0
+    for i in range(spans.shape[0]):
+        begin, end = spans[i, 0], spans[i, 1]
+        if end - begin > longest:
+            mark = ((window_start + begin) // longest + 1) * longest - window_start
+            while mark - longest // 4 < end:
+                cut = _quietest(quiet, mark - longest // 4, mark + longest // 4)
+                if begin < cut < end:
+                    out[n, 0], out[n, 1] = begin, cut
+                    begin = cut
+                    n += 1
+                mark += longest
+        out[n, 0], out[n, 1] = begin, end
+        n += 1
+    return out[:n].copy()
+
+
+@inline
+def _quietest(quiet, low, high):
+    best = max(0, low)
+    for row in range(max(0, low), min(quiet.size, high)):
+        if quiet[row] > quiet[best]:
+            best = row
+    return best
+
+
+@kernel
+def distance_to(active):
+    """Return (n_rows,) int32: rows from each row to the nearest True of ``active`` ((n_rows,) bool)."""
+    n = active.size
+    out = np.full(n, n, dtype=np.int32)
+    for row in range(n):
+        out[row] = 0 if active[row] else (out[row - 1] + 1 if row else n)
+    for row in range(n - 2, -1, -1):
+        out[row] = min(out[row], out[row + 1] + 1)
+    return out

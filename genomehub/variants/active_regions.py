@@ -1,0 +1,59 @@
+"""Counters to active regions: where reads differ from the reference enough to look closer.
+
+Places are found base by base, widened over tandem repeats, merged, and cut where too long. All of it looks at
+most ``padding_bp`` around, so a region does not depend on how the genome was cut into partitions.
+"""
+
+import numpy as np
+
+from genomehub.config import CallConfig
+from genomehub.kernels import regions as kernels
+from genomehub.kernels.pileup import Pileup
+from genomehub.variants.pileup import Window
+
+
+def active_substitutions(pileup: Pileup, window: Window, config: CallConfig) -> np.ndarray:
+    """Return (n_rows,) bool: one other base has support, and a heterozygote is as likely as an error."""
+    counts = pileup.bases.sum(axis=1)
+    known = window.reference <= 3
+    others = counts.copy()
+    rows = np.flatnonzero(known)
+    others[rows, window.reference[rows]] = 0
+    support = others.max(axis=1)
+    likelihood = pileup.log10_likelihood
+    gain = np.maximum(likelihood[:, 1], likelihood[:, 2]) - likelihood[:, 0]
+    enough = support >= np.maximum(config.min_support, config.min_support_fraction * counts.sum(axis=1))
+    return known & enough & (gain > config.activity_log10)
+
+
+def active_indels(pileup: Pileup, config: CallConfig) -> np.ndarray:
+    """Return (n_rows,) bool: reads have an indel behind this base."""
+    support = pileup.insertions + pileup.deletions
+    return support >= np.maximum(config.min_support, config.min_support_fraction * pileup.spans)
+
+
+def active_clips(pileup: Pileup, config: CallConfig) -> np.ndarray:
+    """Return (n_rows,) bool: the alignment of several reads ends or begins here by a soft clip."""
+    return pileup.clips >= np.maximum(config.min_clips, config.min_clip_fraction * pileup.spans)
+
+
+def find_regions(pileup: Pileup, window: Window, config: CallConfig) -> tuple[np.ndarray, np.ndarray]:
+    """Find the active regions of a window.
+
+    Returns
+    -------
+    regions : (n, 2) int64, rows, half-open, ascending, without overlap
+    has_clips : (n,) bool, whether soft clips made a place of the region active
+    """
+    substitution = active_substitutions(pileup, window, config)
+    indel, clip = active_indels(pileup, config), active_clips(pileup, config)
+    active = substitution | indel | clip
+    first = np.flatnonzero(active)
+    last = np.where(indel[first], np.maximum(first + 2, pileup.deletion_end[first]), first + 1)
+    first, last = first.astype(np.int64), last.astype(np.int64)
+    kernels.grow_over_tracts(first, last, window.tract_start, window.tract_end, config.max_tract)
+    order = np.lexsort((last, first))
+    merged = kernels.merge_spans(first[order], last[order], config.merge_distance)
+    regions = kernels.cut_long(merged, kernels.distance_to(active), window.start, config.max_region)
+    clips_before = np.concatenate([[0], np.cumsum(clip)])
+    return regions, clips_before[regions[:, 1]] > clips_before[regions[:, 0]]

@@ -1,0 +1,138 @@
+"""Records of one stretch of the genome to its calls: joins the rooms of calling, in order.
+
+counters -> active regions -> reads and haplotypes -> likelihoods -> genotypes -> variants and reference blocks
+
+``call_interval`` sees the stretch with padding on both sides and answers for the stretch alone. What it finds
+at a base depends on reads and reference around the base, not on where the stretch begins or ends.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from genomehub.config import CallConfig
+from genomehub.kernels import genotype as kernels
+from genomehub.kernels.region_reads import select_reads
+from genomehub.types import Interval, Records, RegionCalls
+from genomehub.variants import genotypes as rooms
+from genomehub.variants.active_regions import find_regions
+from genomehub.variants.haplotypes import candidate_haplotypes, events_of
+from genomehub.variants.likelihoods import read_likelihoods
+from genomehub.variants.pileup import (
+    ReferenceConfidence,
+    Window,
+    make_window,
+    reference_blocks,
+    reference_confidence,
+    tally_window,
+    usable_reads,
+    with_qualities,
+)
+
+
+class Genotyped(NamedTuple):
+    """Every site of a window with its genotype, reported or not."""
+
+    sites: np.ndarray
+    evidence: rooms.Evidence
+    genotypes: kernels.Genotypes
+    result: rooms.Posteriors
+
+
+def call_interval(
+    records: Records, reference: np.ndarray, reference_start: int, interval: Interval, config: CallConfig
+) -> RegionCalls:
+    """Call the variants and reference blocks of ``interval``.
+
+    Parameters
+    ----------
+    records : all records that overlap the window (the interval with ``config.padding_bp`` on both sides, cut at
+        the contig's ends), sorted by start
+    reference : (n_rows,) uint8, codes of the window
+    reference_start : 0-based bp of the window's first base
+    interval : what to answer for
+    config : parameters
+
+    Returns
+    -------
+    RegionCalls : variants whose POS and blocks whose bases lie in the interval
+    """
+    window = make_window(interval.contig_index, reference_start, reference)
+    records = with_qualities(records, config)
+    usable = usable_reads(records, config)
+    pileup = tally_window(records, usable, window, config)
+    first, last = interval.start - reference_start, interval.end - reference_start
+    regions, has_clips = find_regions(pileup, window, config)
+    # Regions just outside may hold a deletion that reaches in, or an indel that moves in when left-aligned.
+    near = (regions[:, 0] < last + config.max_region) & (regions[:, 1] > first - config.max_region)
+    found = genotype_regions(records, usable, regions[near], has_clips[near], window, config)
+    called, is_called = rooms.select_called(
+        found.sites, found.evidence.events, found.genotypes, found.result, window, config
+    )
+    confidence = reference_confidence(pileup, window, config)
+    lower_confidence(confidence, found, ~is_called, config)
+    occupied = _occupied(called, found.evidence, reference.size)
+    row = found.evidence.events.row[called.sites[:, 1]]
+    inside = np.flatnonzero((row >= first) & (row < last))
+    mine = rooms.Called(*(field[inside] for field in called))
+    return RegionCalls(
+        rooms.variant_arrays(mine, found.evidence, window, config),
+        reference_blocks(confidence, window, first, last, occupied, config),
+    )
+
+
+def genotype_regions(
+    records: Records,
+    usable: np.ndarray,
+    regions: np.ndarray,
+    has_clips: np.ndarray,
+    window: Window,
+    config: CallConfig,
+) -> Genotyped:
+    """Genotype every event of every candidate haplotype of the regions ((n, 2) int64, rows)."""
+    reads = select_reads(
+        records, usable, window.start, regions, config.flank, config.min_base_quality, config.min_read_length,
+        config.max_reads,
+    )  # fmt: skip
+    haplotypes = candidate_haplotypes(records, reads, regions, has_clips, window, config)
+    events = events_of(haplotypes, regions, window)
+    likelihoods, matrix_offsets = read_likelihoods(records, reads, haplotypes, config)
+    model = rooms.make_model(config)
+    fragments, fragment_offsets, fits = kernels.fragment_likelihoods(
+        reads, likelihoods, matrix_offsets, haplotypes.region_offsets, records.mapping_quality, model
+    )
+    evidence = rooms.Evidence(records, reads, haplotypes, events, fragments, fragment_offsets, fits, model)
+    sites = rooms.group_sites(events)
+    return Genotyped(sites, evidence, *rooms.genotype_all(sites, evidence, window, config))
+
+
+def lower_confidence(
+    confidence: ReferenceConfidence, found: Genotyped, rejected: np.ndarray, config: CallConfig
+) -> None:
+    """Where a candidate was looked at and not reported, 0/0 is no surer than that look says; in place."""
+    for i in np.flatnonzero(rejected):
+        row = found.evidence.events.row[found.sites[i, 1]]
+        is_reference = found.result.genotype[i, 1] == 0
+        quality = found.result.genotype_quality[i] if is_reference else 0
+        if quality < confidence.genotype_quality[row]:
+            confidence.genotype_quality[row] = quality
+            confidence.phred_likelihood[row] = np.maximum(_reference_likelihood(found.genotypes, i), 0)
+
+
+def _reference_likelihood(genotypes: kernels.Genotypes, site: int) -> np.ndarray:
+    """PL of 0/0, 0/x and x/x with the best x."""
+    n = int(genotypes.n_alleles[site])
+    values = genotypes.log10_likelihood[site]
+    het = max(values[kernels.genotype_number(0, b)] for b in range(1, n))
+    hom = max(values[kernels.genotype_number(a, b)] for b in range(1, n) for a in range(1, b + 1))
+    triple = np.array([values[0], het, hom])
+    return np.minimum(np.rint(-10 * (triple - triple.max())), 9999).astype(np.int32)
+
+
+def _occupied(called: rooms.Called, evidence: rooms.Evidence, n_rows: int) -> np.ndarray:
+    """Rows that a reported variant's REF covers."""
+    occupied = np.zeros(n_rows, dtype=bool)
+    for site, alleles in zip(called.sites, called.events, strict=True):
+        row = evidence.events.row[site[1]]
+        occupied[row : row + int(evidence.events.ref_length[alleles[alleles >= 0]].max())] = True
+    return occupied

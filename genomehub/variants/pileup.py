@@ -1,0 +1,187 @@
+"""Reads of a window to counters, and counters to how sure one can be of the reference.
+
+First and last room of calling: ``tally_window`` is what active regions are found in; once genotypes are
+known, ``reference_confidence`` and ``reference_blocks`` say what the rest of the window is.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from genomehub.config import CallConfig
+from genomehub.kernels import pileup as kernels
+from genomehub.kernels import repeats
+from genomehub.kernels.pileup import MAX_QUALITY, Pileup
+from genomehub.types import Flag, Records
+
+_EXCLUDED = Flag.UNMAPPED | Flag.SECONDARY | Flag.QC_FAIL | Flag.DUPLICATE
+_NO_QUALITY = 255
+_LOG10_HALF = np.log10(0.5)
+#: log10 probability that a read shows an indel where there is none (GATK's reference model: Phred 45).
+_INDEL_ERROR_LOG10 = -4.5
+#: Fewest bp of a tandem repeat by unit length; index 0 is not used.
+SHORTEST_TRACT = np.array([0, 4, 6, 7, 9, 11, 13, 15, 17], dtype=np.int64)
+#: Largest PL that is reported.
+_MAX_PL = 9999
+
+
+class Window(NamedTuple):
+    """A stretch of the reference with all that is known of it before reads are looked at.
+
+    contig_index; start : 0-based bp of row 0
+    reference : (n_rows,) uint8, codes 0-3, 5 for anything else
+    period, tract_start, tract_end : the tandem repeat at each row (kernels.repeats.tracts)
+    """
+
+    contig_index: int
+    start: int
+    reference: np.ndarray
+    period: np.ndarray
+    tract_start: np.ndarray
+    tract_end: np.ndarray
+
+
+def make_window(contig_index: int, start: int, reference: np.ndarray) -> Window:
+    """Return the Window of ``reference`` ((n_rows,) uint8 codes) that begins at ``start``."""
+    return Window(contig_index, start, reference, *repeats.tracts(reference, SHORTEST_TRACT))
+
+
+def usable_reads(records: Records, config: CallConfig) -> np.ndarray:
+    """Return (n_records,) bool: placed, primary or supplementary, no duplicate, good enough."""
+    keep = (records.flag & np.uint16(_EXCLUDED)) == 0
+    keep &= records.mapping_quality >= config.min_mapping_quality
+    keep &= np.diff(records.offsets) > 0
+    return keep & (np.diff(records.cigar_offsets) > 0)
+
+
+def with_qualities(records: Records, config: CallConfig) -> Records:
+    """Replace missing base qualities (255) by ``config.missing_base_quality``."""
+    if not (records.quals == _NO_QUALITY).any():
+        return records
+    quals = np.where(records.quals == _NO_QUALITY, np.uint8(config.missing_base_quality), records.quals)
+    return records._replace(quals=quals)
+
+
+def overlapping_mates(records: Records, usable: np.ndarray) -> np.ndarray:
+    """Return (n_pairs, 2) int64: record numbers of usable mates that may cover the same bases."""
+    length = np.diff(records.offsets)
+    reach = int(length.max(initial=0)) + int((records.end - records.start).max(initial=0))
+    near = usable & (records.flag & np.uint16(Flag.PAIRED) != 0)
+    near &= (records.flag & np.uint16(Flag.SUPPLEMENTARY)) == 0
+    near &= records.mate_contig_index == records.contig_index
+    near &= (records.mate_start < records.end) & (records.mate_start + reach > records.start)
+    candidates = np.flatnonzero(near)
+    order = candidates[np.argsort(records.name_hash[candidates], kind="stable")]
+    names = records.name_hash[order]
+    first = np.flatnonzero(names[1:] == names[:-1])
+    pairs = np.stack([order[first], order[first + 1]], axis=1)
+    return pairs[records.end[pairs[:, 0]] > records.start[pairs[:, 1]]]
+
+
+def quality_tables() -> np.ndarray:
+    """Return (3, MAX_QUALITY + 1) float64: log10 of P(base | matches), P(base | mismatch), P(base | het)."""
+    error = np.minimum(10.0 ** (-0.1 * np.arange(MAX_QUALITY + 1)), 0.75)
+    return np.log10(np.stack([1 - error, error / 3, 0.5 * (1 - error) + 0.5 * error / 3]))
+
+
+def tally_window(records: Records, usable: np.ndarray, window: Window, config: CallConfig) -> Pileup:
+    """Count the usable reads of a window; a template counts once where its mates overlap."""
+    quals = np.array(records.quals)
+    pairs = overlapping_mates(records, usable)
+    span = int((records.end - records.start).max(initial=0))
+    kernels.mate_overlaps(records, pairs, max(1, span), quals)
+    pileup = kernels.new_pileup(window.reference.size)
+    settings = np.array([config.min_base_quality, config.min_clip_length], dtype=np.int64)
+    kernels.tally(records, usable, quals, window.reference, window.start, settings, quality_tables(), pileup)
+    return pileup
+
+
+class ReferenceConfidence(NamedTuple):
+    """How sure 0/0 is at each row.
+
+    genotype_quality : (n,) int32, Phred, 0 to the cap
+    phred_likelihood : (n, 3) int32, of 0/0, 0/1 and 1/1 with any other allele as 1; the least is 0
+    depth : (n,) int32, bases of sufficient quality and deletions
+    covered : (n,) bool, whether any usable read covers the row
+    """
+
+    genotype_quality: np.ndarray
+    phred_likelihood: np.ndarray
+    depth: np.ndarray
+    covered: np.ndarray
+
+
+def spanning_reads(pileup: Pileup, first: np.ndarray, last: np.ndarray) -> np.ndarray:
+    """Return how many reads cover rows ``first`` to ``last`` (inclusive) wholly; spans must be short.
+
+    Reads that cover ``first`` less those that end before ``last`` is over: exact unless a read lies wholly
+    inside the span.
+    """
+    ended = np.concatenate([[0], np.cumsum(pileup.ends)])  # ended[i]: reads with end <= i - 1
+    return np.maximum(pileup.spans[first] - (ended[last + 1] - ended[first + 1]), 0)
+
+
+def reference_confidence(pileup: Pileup, window: Window, config: CallConfig) -> ReferenceConfidence:
+    """Compare 0/0 with a heterozygous substitution and with a heterozygous indel, and take the less sure."""
+    n = window.reference.size
+    first = np.maximum(window.tract_start - 1, 0)
+    last = np.minimum(window.tract_end, n - 1)
+    with_indel = pileup.deleted + pileup.insertions + pileup.deletions
+    without = np.maximum(spanning_reads(pileup, first, last) - with_indel, 0)
+    indel_over_reference = without * _LOG10_HALF + with_indel * (_LOG10_HALF - _INDEL_ERROR_LOG10)
+    indel = np.stack([np.zeros(n), indel_over_reference, 2 * indel_over_reference], axis=1)
+    substitution = pileup.log10_likelihood - pileup.log10_likelihood[:, :1]
+    use_indel = indel[:, 1] > substitution[:, 1]
+    relative = np.where(use_indel[:, None], indel, substitution)
+    phred = -10.0 * (relative - relative.max(axis=1, keepdims=True))
+    likelihood = np.minimum(np.rint(phred), _MAX_PL).astype(np.int32)
+    quality = np.clip(np.rint(-10.0 * relative[:, 1]), 0, config.max_genotype_quality).astype(np.int32)
+    depth = pileup.bases.sum(axis=(1, 2), dtype=np.int32) + pileup.deleted
+    covered = (pileup.spans > 0) & (window.reference <= 3)
+    return ReferenceConfidence(quality, likelihood, depth, covered)
+
+
+def reference_blocks(
+    confidence: ReferenceConfidence,
+    window: Window,
+    first: int,
+    last: int,
+    called: np.ndarray,
+    config: CallConfig,
+) -> dict[str, np.ndarray]:
+    """Merge rows ``first:last`` into blocks of one GQ band each; rows where ``called`` belong to variants.
+
+    Returns
+    -------
+    block_* arrays as store.schema names them
+    """
+    rows = slice(first, last)
+    band = np.searchsorted(np.array(config.block_bands), confidence.genotype_quality[rows], side="right")
+    band[~confidence.covered[rows] | called[rows]] = 0
+    edge = np.flatnonzero(np.diff(band, prepend=-1, append=-1))
+    begin, end = edge[:-1], edge[1:]
+    keep = band[begin] > 0
+    if not keep.any():
+        return _no_blocks()
+    at, length = begin[keep], (end - begin)[keep]
+    # reduceat over the beginnings of all runs; runs that are no block are dropped afterwards
+    quality = np.minimum.reduceat(confidence.genotype_quality[rows], begin)[keep]
+    depth = confidence.depth[rows].astype(np.int64)
+    depth_sum = np.add.reduceat(depth, begin)[keep]
+    return {
+        "block_contig": np.full(at.size, window.contig_index, dtype=np.int32),
+        "block_start": (window.start + first + at).astype(np.int32),
+        "block_end": (window.start + first + at + length).astype(np.int32),
+        "block_GQ": quality.astype(np.int8),
+        "block_DP": ((2 * depth_sum + length) // (2 * length)).astype(np.int32),
+        "block_MIN_DP": np.minimum.reduceat(depth, begin)[keep].astype(np.int32),
+        "block_PL": np.minimum.reduceat(confidence.phred_likelihood[rows], begin, axis=0)[keep],
+        "block_band": band[at].astype(np.uint8),
+        "block_depth_sum": depth_sum,
+    }
+
+
+def _no_blocks() -> dict[str, np.ndarray]:
+    names = ("contig", "start", "end", "GQ", "DP", "MIN_DP", "band", "depth_sum")
+    blocks = {f"block_{name}": np.zeros(0, dtype=np.int32) for name in names}
+    return {**blocks, "block_PL": np.zeros((0, 3), dtype=np.int32)}
