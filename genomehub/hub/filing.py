@@ -21,7 +21,7 @@ from sqlalchemy.orm import Session
 from genomehub.errors import ConfigError, InputError
 from genomehub.hub import models
 from genomehub.hub.database import Change
-from genomehub.hub.identity import data_digest, entry_digest, event_digest
+from genomehub.hub.identity import data_digest, entry_digest, event_digest, provenance_digest
 from genomehub.hub.lookup import find_entry
 from genomehub.hub.models import NAME_LENGTH, SCHEMA_VERSION
 from genomehub.hub.records import CostRecord, FileRecord, Outcome, ReferenceRecord, Result, iso_time
@@ -40,13 +40,25 @@ def check_result(result: Result) -> Result:
     ConfigError
         A name, kind or checksum is not what it should be, or something is missing.
     """
+    result = check_names(result)
     if not result.files:
-        raise ConfigError("a result needs at least one file: --file KIND=PATH.")
+        raise ConfigError("a result needs at least one file: name it, or say --file KIND=PATH.")
     for file in (*result.files, *result.inputs):
         _check_file_record(file)
     paths = [file.path for file in result.files]
     if twice := {path for path in paths if paths.count(path) > 1}:
         raise ConfigError(f"{min(twice)}: is named twice as a file of the result. Name it once.")
+    return result
+
+
+def check_names(result: Result) -> Result:
+    """Return ``result`` with its data set named, if everything but its files is as it should be.
+
+    Raises
+    ------
+    ConfigError
+        A name or a text is not what it should be, or something is missing.
+    """
     if len(set(result.samples)) != len(result.samples):
         raise ConfigError("a sample is named twice. Name each once.")
     if result.sex is not None and len(result.samples) != 1:
@@ -58,6 +70,9 @@ def check_result(result: Result) -> Result:
     for what, values in names.items():
         for value in values:
             check_name(what, value)
+    for what, text in (("title", result.title), ("description", result.description)):
+        if text is not None and _CONTROL.search(text.replace("\n", " ").replace("\t", " ")):
+            raise ConfigError(f"the {what} holds control characters; plain text is expected.")
     return dataclasses.replace(result, dataset=dataset)
 
 
@@ -106,15 +121,12 @@ def file_result(
     samples = [_sample(session, log, project, name, result, correct) for name in result.samples]
     dataset = _dataset(session, project, result, now)
     parents = [find_entry(session, parent) for parent in dict.fromkeys(result.parents)]
-    digest = _digest(result, parents)
+    digests = _digests(result, parents)
     _describe(log, dataset, result)
-    entry = session.scalar(select(models.Entry).where(models.Entry.digest == digest))
-    if entry is not None:
-        moved = _relocate(entry, folder, result)
-        if moved:
-            log.append("relocate", dataset, entry, {"files": moved})
-        return entry, "relocated" if moved else "unchanged"
-    entry = _new_entry(session, dataset, result, digest, actor, now)
+    known = session.scalar(select(models.Entry).where(models.Entry.digest == digests["digest"]))
+    if known is not None:
+        return known, _file_again(session, log, known, folder, result, digests["provenance_digest"])
+    entry = _new_entry(session, dataset, result, digests, actor, now)
     entry.samples.extend(samples)
     entry.parents.extend(parents)
     entry.files.extend(_file(folder, "result", file) for file in result.files)
@@ -123,7 +135,7 @@ def file_result(
     session.add(entry)
     session.flush()
     _measure(session, entry, result)
-    log.append("register", dataset, entry, {"entry": digest, "version": entry.version})
+    log.append("register", dataset, entry, {"version": entry.version, **digests})
     return entry, "registered"
 
 
@@ -166,20 +178,29 @@ def chained(previous: str, event: models.Event) -> str:
     return event_digest(previous, iso_time(event.time), event.actor, event.action, about, event.detail)
 
 
-def _digest(result: Result, parents: Iterable[models.Entry]) -> str:
-    return entry_digest(
+def _digests(result: Result, parents: Iterable[models.Entry]) -> dict[str, str]:
+    """Return identity and provenance, by the names of their columns."""
+    identity = entry_digest(
         project=result.project,
         dataset=str(result.dataset),
         samples=result.samples,
         reference=None if result.reference is None else result.reference.digest,
         files=result.files,
-        inputs=result.inputs,
-        parents=[parent.digest for parent in parents],
-        software=result.software,
-        configuration=result.configuration,
         qc=result.qc,
         evaluation=result.evaluation,
     )
+    provenance = provenance_digest(
+        software=result.software,
+        configuration=result.configuration,
+        configuration_text=result.configuration_text,
+        parents=[parent.digest for parent in parents],
+        inputs=result.inputs,
+    )
+    return {
+        "digest": identity,
+        "data_digest": data_digest(result.files),
+        "provenance_digest": provenance,
+    }
 
 
 def _project(session: Session, name: str, now: datetime) -> models.Project:
@@ -200,8 +221,8 @@ def _sample(
         sample = models.Sample(project_id=project.id, name=name, sex=result.sex)
         session.add(sample)
         session.flush()
-    elif result.sex is not None and sample.sex != result.sex:
-        if sample.sex is not None and not correct:
+    elif result.sex not in (None, "unknown", sample.sex):
+        if sample.sex in ("female", "male") and not correct:
             raise InputError(
                 f"sample {name!r} of project {project.name!r} is known as {sample.sex}, not {result.sex}, so "
                 "nothing was registered. Are two samples mixed up? If the former was wrong: --correct-sex."
@@ -242,13 +263,17 @@ def _describe(log: EventLog, dataset: models.Dataset, result: Result) -> None:
 
 
 def _new_entry(
-    session: Session, dataset: models.Dataset, result: Result, digest: str, actor: str, now: datetime
+    session: Session,
+    dataset: models.Dataset,
+    result: Result,
+    digests: dict[str, str],
+    actor: str,
+    now: datetime,
 ) -> models.Entry:
     versions = select(models.Entry).where(models.Entry.dataset_id == dataset.id)
     former = session.scalar(versions.order_by(models.Entry.version.desc()).limit(1))
     return models.Entry(
-        digest=digest,
-        data_digest=data_digest(result.files),
+        **digests,
         dataset=dataset,
         version=1 if former is None else former.version + 1,
         supersedes_id=None if former is None else former.id,
@@ -293,6 +318,31 @@ def _file(folder: Path | None, role: str, file: FileRecord) -> models.File:
     )  # fmt: skip
 
 
+def _file_again(
+    session: Session, log: EventLog, entry: models.Entry, folder: Path | None, result: Result, provenance: str
+) -> Outcome:
+    """Note what is new about content that is known: where it lies, and another run that gave the same."""
+    outcome: Outcome = "unchanged"
+    if provenance != entry.provenance_digest:
+        outcome = "reproduced"
+        noted = select(models.Event).where(
+            models.Event.entry_id == entry.id, models.Event.action == "reproduce"
+        )
+        if all(event.detail["provenance_digest"] != provenance for event in session.scalars(noted)):
+            detail = {
+                "provenance_digest": provenance,
+                "software": dict(result.software),
+                "configuration": result.configuration,
+                "inputs": [file.sha256 for file in result.inputs],
+                "parents": list(result.parents),
+            }
+            log.append("reproduce", entry.dataset, entry, detail)
+    if moved := _relocate(entry, folder, result):
+        log.append("relocate", entry.dataset, entry, {"files": moved})
+        outcome = "relocated"
+    return outcome
+
+
 def _relocate(entry: models.Entry, folder: Path | None, result: Result) -> list[list[str]]:
     """Take over where the files of a known entry lie now; return [former path, path] of those that moved."""
     moved = []
@@ -309,7 +359,9 @@ def _relocate(entry: models.Entry, folder: Path | None, result: Result) -> list[
             else:
                 new.append((content, path, relative))
         for content, path, relative in new:
-            known = next(known for known in unplaced if (known.kind, known.sha256) == content)
+            known = next((known for known in unplaced if (known.kind, known.sha256) == content), None)
+            if known is None:
+                continue  # an input of another run
             unplaced.remove(known)
             moved.append([known.path, path])
             known.path, known.relative = path, relative
@@ -322,7 +374,7 @@ def _costs(costs: Iterable[CostRecord]) -> list[models.StageCost]:
         models.StageCost(
             stage=check_name("stage", cost.stage),
             wall_seconds=cost.wall_seconds,
-            cpu_seconds=cost.cpu_seconds,
+            core_seconds=cost.core_seconds,
             peak_rss_bytes=cost.peak_rss_bytes,
             read_bytes=cost.read_bytes,
             written_bytes=cost.written_bytes,
@@ -340,7 +392,7 @@ def _measure(session: Session, entry: models.Entry, result: Result) -> None:
     known: dict[str, int] = {}
     for some in batched(numbers, 1000):  # databases bound the number of parameters
         named = select(models.Measure.name, models.Measure.id).where(models.Measure.name.in_(some))
-        known |= dict(session.execute(named).tuples())
+        known.update((name, row) for name, row in session.execute(named))
     for name in numbers.keys() - known.keys():
         measure = models.Measure(name=name)
         session.add(measure)

@@ -1,9 +1,10 @@
 """Identity: which content is the same content.
 
 An entry's identifier is the SHA-256 of a canonical JSON text of what it *is*: project, data set, samples,
-reference, files and inputs (kind, size, checksum), parents, software, configuration, QC and evaluation.
-Left out is what may differ for the same content: paths, times, costs, who registered it, and the title
-and description, which belong to the data set and may be corrected.
+reference, files (kind, size, checksum), QC and evaluation. Where it came from (software, configuration,
+parents, inputs) has a digest of its own: another run that gives the same content is the same entry, made
+twice. In neither are paths, times, costs, who registered it, and the title and description, which belong
+to the data set and may be corrected.
 """
 
 import hashlib
@@ -15,6 +16,7 @@ from genomehub.hub.records import FileRecord
 
 #: Part of every hashed text: another rule of identity would be another format.
 ENTRY_FORMAT = "genomehub-entry/1"
+PROVENANCE_FORMAT = "genomehub-provenance/1"
 DATA_FORMAT = "genomehub-data/1"
 EVENT_FORMAT = "genomehub-event/1"
 
@@ -45,14 +47,10 @@ def entry_digest(
     samples: Iterable[str],
     reference: str | None,
     files: Iterable[FileRecord],
-    inputs: Iterable[FileRecord],
-    parents: Iterable[str],
-    software: Mapping[str, str],
-    configuration: Any | None,
     qc: Mapping[str, Any] | None,
     evaluation: Mapping[str, Any] | None,
 ) -> str:
-    """Return the identifier of an entry; ``parents`` are identifiers, ``reference`` a digest."""
+    """Return the identifier of an entry; ``reference`` is a digest."""
     return digest(
         {
             "format": ENTRY_FORMAT,
@@ -61,12 +59,29 @@ def entry_digest(
             "samples": sorted(samples),
             "reference": reference,
             "files": _contents(files),
-            "inputs": _contents(inputs),
-            "parents": sorted(set(parents)),
-            "software": dict(software),
-            "configuration": configuration,
             "qc": qc,
             "evaluation": evaluation,
+        }
+    )
+
+
+def provenance_digest(
+    *,
+    software: Mapping[str, str],
+    configuration: Any | None,
+    configuration_text: str | None,
+    parents: Iterable[str],
+    inputs: Iterable[FileRecord],
+) -> str:
+    """Return the digest over where a result came from; ``parents`` are identifiers."""
+    return digest(
+        {
+            "format": PROVENANCE_FORMAT,
+            "software": dict(software),
+            "configuration": configuration,
+            "configuration_text": configuration_text,
+            "parents": sorted(set(parents)),
+            "inputs": _contents(inputs),
         }
     )
 

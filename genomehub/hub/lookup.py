@@ -114,6 +114,7 @@ def entry_record(session: Session, folder: Path | None, entry: models.Entry) -> 
         evaluation=entry.evaluation,
         costs=tuple(_cost(cost) for cost in entry.costs),
         data_digest=entry.data_digest,
+        provenance_digest=entry.provenance_digest,
         registered_at=entry.registered_at,
         registered_by=entry.registered_by,
         supersedes=None if entry.supersedes is None else entry.supersedes.digest,
@@ -125,7 +126,7 @@ def _cost(cost: models.StageCost) -> CostRecord:
     return CostRecord(
         cost.stage,
         cost.wall_seconds,
-        cost.cpu_seconds,
+        cost.core_seconds,
         cost.peak_rss_bytes,
         cost.read_bytes,
         cost.written_bytes,

@@ -161,6 +161,7 @@ class Entry(Model):
 
     digest : identity, see ``hub/identity.py``
     data_digest : over the files alone: equal in two versions if only what is said about them changed
+    provenance_digest : over software, configuration, parents and inputs, see ``hub/identity.py``
     configuration : parsed; configuration_text : exactly as given
     """
 
@@ -170,6 +171,7 @@ class Entry(Model):
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
     digest: Mapped[str] = mapped_column(Digest, unique=True)
     data_digest: Mapped[str] = mapped_column(Digest, index=True)
+    provenance_digest: Mapped[str] = mapped_column(Digest)
     dataset_id: Mapped[int] = mapped_column(ForeignKey("dataset.id"))
     version: Mapped[int] = mapped_column(Integer)
     supersedes_id: Mapped[int | None] = mapped_column(ForeignKey("entry.id"), unique=True)
@@ -241,7 +243,7 @@ class StageCost(Model):
     entry_id: Mapped[int] = mapped_column(ForeignKey("entry.id"))
     stage: Mapped[str] = mapped_column(Name)
     wall_seconds: Mapped[float | None] = mapped_column(Double)
-    cpu_seconds: Mapped[float | None] = mapped_column(Double)
+    core_seconds: Mapped[float | None] = mapped_column(Double)
     peak_rss_bytes: Mapped[int | None] = mapped_column(BigInteger)
     read_bytes: Mapped[int | None] = mapped_column(BigInteger)
     written_bytes: Mapped[int | None] = mapped_column(BigInteger)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 Sex = Literal["female", "male", "unknown"]
-Outcome = Literal["registered", "unchanged", "relocated"]
+Outcome = Literal["registered", "unchanged", "relocated", "reproduced"]
 FileState = Literal["unchanged", "missing", "size changed", "content changed", "unreadable"]
 
 DEFAULT_PROJECT = "default"
@@ -55,7 +55,7 @@ class CostRecord:
 
     stage: str
     wall_seconds: float | None = None
-    cpu_seconds: float | None = None
+    core_seconds: float | None = None
     peak_rss_bytes: int | None = None
     read_bytes: int | None = None
     written_bytes: int | None = None
@@ -94,6 +94,10 @@ class Result:
     evaluation: Mapping[str, Any] | None = None
     costs: tuple[CostRecord, ...] = ()
 
+    def with_files(self, files: tuple[FileRecord, ...], inputs: tuple[FileRecord, ...] = ()) -> "Result":
+        """Return this result with its files and inputs, once their checksums are made."""
+        return dataclasses.replace(self, files=files, inputs=inputs)
+
 
 @dataclasses.dataclass(frozen=True)
 class EntrySummary:
@@ -123,6 +127,7 @@ class Entry:
 
     id : SHA-256 of the content (see ``hub/identity.py``), the same in every catalogue
     data_digest : SHA-256 over the files alone
+    provenance_digest : SHA-256 over software, configuration, parents and inputs
     supersedes, superseded_by : identifiers of the version before and after
     parents, children : identifiers of the entries this one was made from, and of those made from it
     """
@@ -148,6 +153,7 @@ class Entry:
     evaluation: dict[str, Any] | None
     costs: tuple[CostRecord, ...]
     data_digest: str
+    provenance_digest: str
     registered_at: datetime
     registered_by: str
     supersedes: str | None
@@ -156,7 +162,11 @@ class Entry:
 
 @dataclasses.dataclass(frozen=True)
 class Registration:
-    """Answer to ``register``: "unchanged": this content was there; "relocated": and its files have moved."""
+    """Answer to ``register``.
+
+    outcome : "registered": a new version; else this content was there already: "unchanged", "relocated" (its
+        files lie elsewhere now) or "reproduced" (other software, configuration or inputs gave the same)
+    """
 
     entry: Entry
     outcome: Outcome
@@ -215,7 +225,7 @@ class FileCheck:
 class Verification:
     """Report of ``verify``.
 
-    records_changed : identifiers of entries whose record no longer gives their identifier
+    records_changed : identifiers of entries whose record no longer gives their identifier or provenance
     problems : sentences about the database and its event log
     """
 

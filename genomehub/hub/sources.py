@@ -4,11 +4,13 @@ Only text is read here (JSON, YAML, TOML, TSV); no data file is opened.
 """
 
 import csv
+import dataclasses
 import importlib.metadata
 import json
 import math
 import os
 import platform
+import re
 import tomllib
 from collections.abc import Callable, Iterable
 from datetime import date, time
@@ -35,6 +37,7 @@ KINDS = {
     ".bed": "bed", ".bed.gz": "bed", ".html": "report", ".json": "json", ".tsv": "table", ".csv": "table",
 }  # fmt: skip
 
+_FASTA = re.compile(r"\.(fasta|fa|fna)(\.b?gz)?$", re.IGNORECASE)
 _MEBIBYTE = 1 << 20
 
 
@@ -47,6 +50,14 @@ def installed_software() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             continue
     return versions
+
+
+def input_kind(path: str | os.PathLike[str]) -> str:
+    """Return the kind of an input file by its name, or "input" if it tells nothing."""
+    try:
+        return kind_of(path)
+    except ConfigError:
+        return "input"
 
 
 def kind_of(path: str | os.PathLike[str]) -> str:
@@ -86,7 +97,8 @@ def read_reference(path: str | os.PathLike[str]) -> ReferenceRecord:
     try:
         content = json.loads(description.read_text(encoding="utf-8"))
         lengths = [int(_length(contig)) for contig in content["contigs"]]
-        return ReferenceRecord(str(content["digest"]), Path(path).name or None, len(lengths), sum(lengths))
+        name = _FASTA.sub("", Path(str(content.get("source", ""))).name) or Path(path).name
+        return ReferenceRecord(str(content["digest"]), name, len(lengths), sum(lengths))
     except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
         raise StoreError(
             f"{description}: damaged; digest and contigs with their lengths were expected "
@@ -142,9 +154,10 @@ def read_costs(path: str | os.PathLike[str], stage: str | None = None) -> tuple[
 
     Parameters
     ----------
-    path : a Snakemake benchmark table, or a JSON object {stage: {"wall_seconds": ..., "cpu_seconds": ...,
-        "peak_rss_bytes": ..., "read_bytes": ..., "written_bytes": ...}}
-    stage : name of the stage in a benchmark table; by default the file's name without its ending
+    path : a Snakemake benchmark table, what ``genomehub --cost FILE`` wrote, or a JSON object {stage:
+        {"wall_seconds": ..., "core_seconds": ..., "peak_rss_bytes": ..., "read_bytes": ...,
+        "written_bytes": ...}}
+    stage : name of the only stage in the file; by default the command, or a table's name without its ending
 
     Raises
     ------
@@ -155,14 +168,22 @@ def read_costs(path: str | os.PathLike[str], stage: str | None = None) -> tuple[
     if path.suffix.lower() != ".json":
         return (_benchmark(path, stage or path.stem),)
     content = read_object(path, "cost file")
-    fields = CostRecord.__dataclass_fields__.keys() - {"stage"}
-    try:
-        return tuple(
-            CostRecord(name, **{key: value for key, value in cost.items() if key in fields})
-            for name, cost in content.items()
-        )
-    except AttributeError as error:
-        raise InputError(f"{path}: an object of costs per stage was expected in each value.") from error
+    if "command" in content:  # one stage, as genomehub --cost writes it
+        content = {stage or str(content["command"]): content}
+    return tuple(_cost(path, name, cost) for name, cost in content.items())
+
+
+def _cost(path: Path, stage: str, cost: Any) -> CostRecord:
+    fields = [field.name for field in dataclasses.fields(CostRecord) if field.name != "stage"]
+    if not isinstance(cost, dict) or not all(
+        isinstance(cost.get(name), int | float | None) for name in fields
+    ):
+        expected = f"numbers, by name any of {', '.join(fields)}"
+        raise InputError(f"{path}: the cost of {stage!r} is not what was expected: {expected}.")
+    whole = {name: cost.get(name) for name in fields}
+    return CostRecord(
+        stage, **{name: round(n) if name.endswith("_bytes") and n else n for name, n in whole.items()}
+    )
 
 
 def _benchmark(path: Path, stage: str) -> CostRecord:
@@ -184,7 +205,7 @@ def _benchmark(path: Path, stage: str) -> CostRecord:
     return CostRecord(
         stage,
         wall_seconds=mean("s"),
-        cpu_seconds=mean("cpu_time"),
+        core_seconds=mean("cpu_time"),
         peak_rss_bytes=mebibytes("max_rss"),
         read_bytes=mebibytes("io_in"),
         written_bytes=mebibytes("io_out"),
@@ -215,9 +236,12 @@ def flat_numbers(values: Any, prefix: str = "") -> Iterable[tuple[str, float]]:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: is not UTF-8 text (byte {error.start}).") from error
+    if "\0" in text:
+        raise InputError(f"{path}: is binary; a text file was expected.")
+    return text
 
 
 def _plain(value: Any) -> Any:
@@ -228,8 +252,10 @@ def _plain(value: Any) -> Any:
         return [_plain(item) for item in value]
     if isinstance(value, float):
         return value if math.isfinite(value) else None
-    if value is None or isinstance(value, bool | int | str):
+    if value is None or isinstance(value, bool | int):
         return value
+    if isinstance(value, str):
+        return value.encode(errors="replace").decode().replace("\0", "\ufffd")  # no database keeps these
     return value.isoformat() if isinstance(value, date | time) else str(value)
 
 

@@ -12,7 +12,7 @@ from genomehub.files import size_bytes
 from genomehub.hub import models
 from genomehub.hub.checksums import Advance, Reader, checksum
 from genomehub.hub.filing import chained
-from genomehub.hub.identity import data_digest, entry_digest
+from genomehub.hub.identity import data_digest, entry_digest, provenance_digest
 from genomehub.hub.records import Entry, FileCheck, FileRecord, FileState, Verification
 from genomehub.types import Progress
 
@@ -83,21 +83,28 @@ def _check(entry: Entry, file: FileRecord, observed: _Observation) -> FileCheck:
 
 
 def record_holds(entry: Entry) -> bool:
-    """Return whether an entry's record still gives its identifier: nobody edited the database."""
+    """Return whether an entry's record still gives its digests: nobody edited the database."""
     identity = entry_digest(
         project=entry.project,
         dataset=entry.dataset,
         samples=[sample.name for sample in entry.samples],
         reference=None if entry.reference is None else entry.reference.digest,
         files=entry.files,
-        inputs=entry.inputs,
-        parents=entry.parents,
-        software=entry.software,
-        configuration=entry.configuration,
         qc=entry.qc,
         evaluation=entry.evaluation,
     )
-    return identity == entry.id and data_digest(entry.files) == entry.data_digest
+    provenance = provenance_digest(
+        software=entry.software,
+        configuration=entry.configuration,
+        configuration_text=entry.configuration_text,
+        parents=entry.parents,
+        inputs=entry.inputs,
+    )
+    return (identity, provenance, data_digest(entry.files)) == (
+        entry.id,
+        entry.provenance_digest,
+        entry.data_digest,
+    )
 
 
 def event_problems(session: Session) -> list[str]:
