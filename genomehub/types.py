@@ -213,6 +213,25 @@ class RegionCalls(NamedTuple):
     blocks: dict[str, np.ndarray]
 
 
+class Genotypes(NamedTuple):
+    """Called variants of one sample, as evaluation sees them: one row per record whose genotype has an ALT.
+
+    contig_index : (n,) int32, index into the reference's contigs; rows are sorted by contig, then position
+    position : (n,) int64, POS, 1-based
+    alleles : n tuples of REF and ALT alleles, upper case; an allele that is no bases is as the file has it
+    genotype : (n, 2) int16, indices into alleles; a haploid call has its allele twice, 0 stands for missing
+    quality : (n,) float64, QUAL, NaN if missing
+    genotype_quality : (n,) float64, GQ, NaN if missing
+    """
+
+    contig_index: np.ndarray
+    position: np.ndarray
+    alleles: list[tuple[str, ...]]
+    genotype: np.ndarray
+    quality: np.ndarray
+    genotype_quality: np.ndarray
+
+
 class InsertSizeModel(NamedTuple):
     """Outer distances of proper pairs (forward-reverse), estimated from the data.
 
