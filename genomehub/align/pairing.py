@@ -1,0 +1,151 @@
+"""Alignments of both mates to one placement a read, and the insert sizes that this needs."""
+
+import numpy as np
+
+from genomehub.align.chains import empty_candidates
+from genomehub.align.extend import (
+    Cigars,
+    Oriented,
+    empty_alignments,
+    extend_candidates,
+    join_cigars,
+    scoring_of,
+)
+from genomehub.config import AlignConfig
+from genomehub.kernels import pairing, rescue
+from genomehub.kernels.chaining import Candidates
+from genomehub.kernels.extension import Alignments
+from genomehub.kernels.pairing import Choice, PairLimits, Ranking
+from genomehub.types import InsertSizeModel, PackedReference
+
+# Pairs that insert sizes are estimated from: both mates this sure, not further apart than this (bp).
+_SURE, _FARTHEST = 20, 10_000
+# Bounds of proper pairs, as bwa sets them: quartiles widened by so many interquartile ranges, at least so
+# many standard deviations; outliers left out of mean and deviation.
+_OUTLIER_RANGES, _PROPER_RANGES, _PROPER_DEVIATIONS = 2.0, 3.0, 4.0
+
+
+def rank(alignments: Alignments, n_ends: int, first_template: int) -> Ranking:
+    """Distinct alignments of each read, best first."""
+    n = alignments.score.size
+    out = Ranking(
+        np.empty(alignments.offsets.size, dtype=np.int64),
+        np.empty(n, dtype=np.int32),
+        np.empty(n, dtype=np.uint64),
+    )
+    pairing.rank_alignments(alignments, n_ends, first_template, out)
+    return out
+
+
+def pair_limits(model: InsertSizeModel, config: AlignConfig) -> PairLimits:
+    """What the kernels need of an insert-size model."""
+    return PairLimits(
+        float(model.mean),
+        float(model.standard_deviation),
+        int(model.low),
+        int(model.high),
+        config.unpaired_penalty,
+        config.min_score,
+        config.min_mate_score,
+    )
+
+
+def rescue_mates(
+    alignments: Alignments,
+    cigars: Cigars,
+    ranking: Ranking,
+    reads: Oriented,
+    bases: PackedReference,
+    limits: PairLimits,
+    config: AlignConfig,
+) -> tuple[Alignments, Cigars]:
+    """Add alignments found beside mates that have no partner; the input itself if there are none."""
+    n_reads = reads.offsets.size - 1
+    out = empty_candidates(n_reads, n_reads * config.max_rescues)
+    n = rescue.rescue_mates(
+        alignments,
+        ranking,
+        reads.strands,
+        reads.offsets,
+        bases,
+        limits,
+        config.max_rescues,
+        reads.longest,
+        out,
+    )
+    if n == 0:
+        return alignments, cigars
+    candidates = Candidates(out.offsets, *(array[:n] for array in out[1:]))
+    found, found_cigars = extend_candidates(candidates, reads, bases, config)
+    merged = empty_alignments(alignments.offsets.size, alignments.score.size + n)
+    rescue.merge_alignments(alignments, found, cigars.offsets.size - 1, merged)
+    return merged, join_cigars([cigars, found_cigars])
+
+
+def choose(
+    alignments: Alignments,
+    ranking: Ranking,
+    reads: Oriented,
+    unused: np.ndarray,
+    limits: PairLimits | None,
+    config: AlignConfig,
+) -> Choice:
+    """Settle each read's place: mates together if ``limits`` are given, else each read by itself."""
+    n_reads = reads.offsets.size - 1
+    out = Choice(
+        np.empty(n_reads, dtype=np.int32),
+        np.empty(n_reads, dtype=np.uint8),
+        np.empty(n_reads, dtype=np.int32),
+        np.empty(n_reads, dtype=np.uint8),
+    )
+    scoring = scoring_of(config)
+    if limits is None:
+        pairing.choose_single(alignments, ranking, reads.offsets, unused, scoring, config.min_score, out)
+    else:
+        pairing.choose_pairs(alignments, ranking, reads.offsets, unused, scoring, limits, out)
+    return out
+
+
+def insert_sizes(
+    alignments: Alignments, choice: Choice, reads: Oriented, config: AlignConfig
+) -> InsertSizeModel:
+    """Estimate the insert-size model from mates that were placed by themselves (see model_of)."""
+    out = np.empty((reads.offsets.size - 1) // 2, dtype=np.int64)
+    n = pairing.confident_distances(alignments, choice, reads.offsets, _SURE, _FARTHEST, out)
+    return model_of(out[:n], config)
+
+
+def model_of(distances: np.ndarray, config: AlignConfig) -> InsertSizeModel:
+    """Robust model of outer distances.
+
+    Parameters
+    ----------
+    distances : (n,) int64, bp, of pairs placed surely
+    config : AlignConfig; its default model is returned if there are fewer than config.min_mates
+
+    Returns
+    -------
+    InsertSizeModel : mean and standard deviation without outliers, bounds of proper pairs
+
+    Examples
+    --------
+    >>> model_of(np.array([300, 310, 320, 330, 340] * 10), AlignConfig())[:4]
+    (320.0, 14.142135623730951, 250, 390)
+    """
+    n = distances.size
+    if n < config.min_mates:
+        mean, deviation = config.default_insert_mean, config.default_insert_sd
+        return InsertSizeModel(
+            mean, deviation, max(1, round(mean - 3 * deviation)), round(mean + 4 * deviation), 0
+        )
+    ordered = np.sort(distances)
+    low_quartile, high_quartile = float(ordered[n // 4]), float(ordered[3 * n // 4])
+    spread = high_quartile - low_quartile
+    inner = ordered[
+        (ordered >= low_quartile - _OUTLIER_RANGES * spread)
+        & (ordered <= high_quartile + _OUTLIER_RANGES * spread)
+    ]
+    mean, deviation = float(inner.mean()), max(1.0, float(inner.std()))
+    low = min(low_quartile - _PROPER_RANGES * spread, mean - _PROPER_DEVIATIONS * deviation)
+    high = max(high_quartile + _PROPER_RANGES * spread, mean + _PROPER_DEVIATIONS * deviation)
+    return InsertSizeModel(mean, deviation, max(1, round(low)), round(high), n)

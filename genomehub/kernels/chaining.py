@@ -1,0 +1,203 @@
+"""Chaining: places of one read's seeds become chains, the candidates for its alignment.
+
+A hit is one word, so that sorting words sorts hits by strand, diagonal and position on the read. Hits on one
+diagonal make a run; the run that covers most of the read anchors a chain and takes up the runs beside it
+that continue it across a gap. What is left anchors the next chain. The greedy choice costs less than dynamic
+programming over hits and loses nothing that alignment with gaps would not find again: alignment looks at a
+whole band round the anchor.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from genomehub.kernels._jit import inline
+from genomehub.kernels.sorting import sort_words
+
+#: Bits of a hit: strand above, diagonal + BIAS, position of the seed on the read as aligned (lowest).
+POSITION_BITS, STRAND_SHIFT = 12, 50
+#: Added to diagonals, which are negative for a read that hangs over the start of all.
+BIAS = 1 << 20
+
+
+class ChainLimits(NamedTuple):
+    """Bounds of chaining; AlignConfig explains them."""
+
+    max_gap: int
+    max_candidates: int
+    min_ratio: float
+
+
+class Runs(NamedTuple):
+    """Seeds of a read on one diagonal, in the order of their words.
+
+    diagonal : (n,) int64, global position of the first base of the read as aligned, strand << 38 added
+    begin, end : (n,) int32, from the first seed's start to the last seed's end on the read as aligned
+    covered : (n,) int32, bases of the read in seeds; 0 once the run is taken
+    """
+
+    diagonal: np.ndarray
+    begin: np.ndarray
+    end: np.ndarray
+    covered: np.ndarray
+
+
+class Candidates(NamedTuple):
+    """Chains of the reads of a batch, best first for each read.
+
+    offsets : (n_reads + 1,) int64, starts of the reads' candidates in the other arrays
+    strand : (n,) uint8, 1 if the reverse complement of the read is aligned
+    diagonal : (n,) int64, global position of the aligned read's first base along the chain's longest run
+    low, high : (n,) int32, lowest and highest diagonal of the chain, relative to ``diagonal``
+    anchor : (n,) int32, position on the aligned read of the first seed of that run
+    covered : (n,) int32, bases of the read in the chain's seeds, less what its gaps cost
+    """
+
+    offsets: np.ndarray
+    strand: np.ndarray
+    diagonal: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    anchor: np.ndarray
+    covered: np.ndarray
+
+
+@inline
+def pack_hit(strand, diagonal, position):
+    """One word of strand (0, 1), diagonal and position on the read as aligned."""
+    word = (strand << STRAND_SHIFT) | ((diagonal + BIAS) << POSITION_BITS) | position
+    return np.uint64(word)
+
+
+@inline
+def find_runs(hits, n, k, runs):
+    """Sort ``hits[:n]`` and join those on one diagonal to runs; returns the number of runs."""
+    sort_words(hits, 0, n)
+    n_runs = 0
+    last = np.int64(-1)
+    for i in range(n):
+        word = np.int64(hits[i])
+        diagonal = word >> POSITION_BITS
+        position = word & ((1 << POSITION_BITS) - 1)
+        if diagonal != last:
+            runs.diagonal[n_runs] = diagonal
+            runs.begin[n_runs] = position
+            runs.end[n_runs] = position
+            runs.covered[n_runs] = 0
+            n_runs += 1
+            last = diagonal
+        run = n_runs - 1
+        runs.covered[run] += position + k - max(position, np.int64(runs.end[run]))
+        runs.end[run] = position + k
+    return n_runs
+
+
+@inline
+def _best_run(runs, n_runs):
+    best = 0
+    for run in range(1, n_runs):
+        if runs.covered[run] > runs.covered[best]:
+            best = run
+    return best
+
+
+@inline
+def _gap_cost(gap):
+    """Bases that a gap takes from a chain; it grows slowly: seeds show only part of what follows a gap."""
+    cost = 1
+    while gap > 1:
+        gap >>= 1
+        cost += 1
+    return cost
+
+
+@inline
+def _join(runs, anchor, run, begin, end):
+    """Bases that ``run`` adds to a chain on ``anchor`` that spans ``begin`` to ``end``, and the new span.
+
+    To the right the run counts from where both read and reference have passed the chain's end, to the left
+    likewise; nothing is added if the gap costs more than that.
+    """
+    shift = runs.diagonal[run] - runs.diagonal[anchor]
+    cost = _gap_cost(abs(shift))
+    if runs.end[run] > end:
+        start = max(np.int64(runs.begin[run]), end + max(0, -shift))
+        gain = min(np.int64(runs.covered[run]), runs.end[run] - start) - cost
+        if gain > 0:
+            return gain, begin, np.int64(runs.end[run])
+    if runs.begin[run] < begin:
+        stop = min(np.int64(runs.end[run]), begin - max(0, shift))
+        gain = min(np.int64(runs.covered[run]), stop - runs.begin[run]) - cost
+        if gain > 0:
+            return gain, np.int64(runs.begin[run]), end
+    return np.int64(0), begin, end
+
+
+@inline
+def _grow(runs, n_runs, anchor, step, near, max_gap, begin, end):
+    """Take runs on diagonals below (step -1) or above (1) the anchor's into its chain.
+
+    Returns bases gained, the reach in diagonals and the new span. Runs closer than ``near`` that add nothing
+    are taken all the same: alignment round the anchor covers them.
+    """
+    gained, reach = np.int64(0), np.int64(0)
+    run = anchor + step
+    while 0 <= run < n_runs and abs(runs.diagonal[run] - runs.diagonal[anchor]) <= max_gap:
+        shift = runs.diagonal[run] - runs.diagonal[anchor]
+        if runs.covered[run] > 0:
+            gain, begin, end = _join(runs, anchor, run, begin, end)
+            if gain > 0:
+                gained += gain
+                reach = shift
+            if gain > 0 or abs(shift) <= near:
+                runs.covered[run] = 0
+        run += step
+    return gained, reach, begin, end
+
+
+@inline
+def chain_hits(hits, n, k, length, limits, runs, out, slot):
+    """Chain the hits of one read into candidates.
+
+    Parameters
+    ----------
+    hits : uint64, words of pack_hit; ``hits[:n]`` is sorted in place
+    k : bp, length of a seed
+    length : bp, of the read
+    limits : ChainLimits
+    runs : Runs, room for n
+    out : Candidates; filled from index ``slot`` on
+
+    Returns
+    -------
+    n_candidates : at most limits.max_candidates
+
+    Notes
+    -----
+    Cost        O(n log n + n_candidates * n_runs)
+    Plain twin  tests/plain/chaining.py
+    """
+    n_runs = find_runs(hits, n, k, runs)
+    near = length // 20
+    found = 0
+    floor = np.float64(0)
+    while found < limits.max_candidates and n_runs > 0:
+        anchor = _best_run(runs, n_runs)
+        covered = np.int64(runs.covered[anchor])
+        if covered == 0 or covered < floor:
+            break
+        runs.covered[anchor] = 0
+        begin, end = np.int64(runs.begin[anchor]), np.int64(runs.end[anchor])
+        gain_low, low, begin, end = _grow(runs, n_runs, anchor, -1, near, limits.max_gap, begin, end)
+        gain_high, high, begin, end = _grow(runs, n_runs, anchor, 1, near, limits.max_gap, begin, end)
+        covered += gain_low + gain_high
+        floor = max(floor, limits.min_ratio * covered)
+        place = slot + found
+        out.strand[place] = runs.diagonal[anchor] >> (STRAND_SHIFT - POSITION_BITS)
+        out.diagonal[place] = (runs.diagonal[anchor] & ((1 << (STRAND_SHIFT - POSITION_BITS)) - 1)) - BIAS
+        out.low[place] = low
+        out.high[place] = high
+        out.anchor[place] = runs.begin[anchor]
+        out.covered[place] = covered
+        found += 1
+    return found

@@ -1,0 +1,381 @@
+"""Pairing: of the alignments of two mates, the combination that explains the template best.
+
+Alignments are ranked for each read; combinations with mates facing each other at a plausible distance
+compete, by their scores and the likelihood of the distance, with the best placement of each end alone. Ties
+are broken by a hash of the template's ordinal and the place, so a true multi-mapper goes to one of its
+places as if by chance, but always to the same one.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from genomehub.kernels._jit import inline, kernel
+from genomehub.kernels.mapq import pair_quality, single_quality, with_pair
+from genomehub.kernels.seeds import mix
+
+#: Two alignments of a read that share more than this of their read and reference spans are one.
+_SAME = 0.95
+#: Another alignment is a rival, not another part of the read, if it shares this part of the read.
+_RIVAL = 0.5
+
+
+class PairLimits(NamedTuple):
+    """Bounds of pairing: AlignConfig and InsertSizeModel explain them.
+
+    low, high : bp, outer distances of a proper pair
+    """
+
+    mean: float
+    standard_deviation: float
+    low: int
+    high: int
+    unpaired_penalty: int
+    min_score: int
+    min_mate_score: int
+
+
+class Ranking(NamedTuple):
+    """Distinct alignments of each read, best first.
+
+    offsets : (n_reads + 1,) int64, starts in rows
+    rows : (n,) int32, rows of Alignments
+    ties : (n_alignments,) uint64, the hash that breaks ties, by row of Alignments
+    """
+
+    offsets: np.ndarray
+    rows: np.ndarray
+    ties: np.ndarray
+
+
+class Choice(NamedTuple):
+    """What was decided for each read.
+
+    row : (n_reads,) int32, row of Alignments, -1 if unmapped
+    mapping_quality : (n_reads,) uint8
+    second_score : (n_reads,) int32, best score of a rival, 0 if none
+    proper : (n_reads,) uint8, 1 if the read and its mate are placed as a proper pair
+    """
+
+    row: np.ndarray
+    mapping_quality: np.ndarray
+    second_score: np.ndarray
+    proper: np.ndarray
+
+
+@inline
+def _overlap(start_1, end_1, start_2, end_2, part):
+    """Whether two spans share more than ``part`` of the shorter one."""
+    shared = min(end_1, end_2) - max(start_1, start_2)
+    return shared > part * min(end_1 - start_1, end_2 - start_2)
+
+
+@inline
+def _same_place(alignments, a, b):
+    return (
+        alignments.strand[a] == alignments.strand[b]
+        and _overlap(
+            alignments.ref_start[a], alignments.ref_end[a],
+            alignments.ref_start[b], alignments.ref_end[b], _SAME,
+        )
+        and _overlap(
+            alignments.query_start[a], alignments.query_end[a],
+            alignments.query_start[b], alignments.query_end[b], _SAME,
+        )
+    )  # fmt: skip
+
+
+@inline
+def _span_on_read(alignments, row, length):
+    """The aligned part on the read as sequenced."""
+    start, end = np.int64(alignments.query_start[row]), np.int64(alignments.query_end[row])
+    if alignments.strand[row]:
+        return length - end, length - start
+    return start, end
+
+
+@inline
+def _precedes(alignments, ties, a, b):
+    if alignments.score[a] != alignments.score[b]:
+        return alignments.score[a] > alignments.score[b]
+    return ties[a] < ties[b]
+
+
+@kernel
+def rank_alignments(alignments, n_ends, first_template, out):
+    """Sort the alignments of each read by score and leave out what is the same place again.
+
+    Parameters
+    ----------
+    alignments : Alignments
+    n_ends : reads per template
+    first_template : ordinal of the first template
+    out : Ranking, room for all alignments
+
+    Returns
+    -------
+    n_ranked : rows written
+    """
+    total = 0
+    for read in range(alignments.offsets.size - 1):
+        out.offsets[read] = total
+        seed = mix(np.uint64(first_template + read // n_ends + 1))
+        for row in range(alignments.offsets[read], alignments.offsets[read + 1]):
+            place = (np.uint64(alignments.ref_start[row]) << np.uint64(1)) | np.uint64(alignments.strand[row])
+            out.ties[row] = mix(place ^ seed)
+            if alignments.score[row] <= 0:
+                continue
+            at = total
+            while at > out.offsets[read] and _precedes(alignments, out.ties, row, out.rows[at - 1]):
+                out.rows[at] = out.rows[at - 1]
+                at -= 1
+            out.rows[at] = row
+            total += 1
+        total = _drop_repeats(alignments, out.rows, out.offsets[read], total)
+    out.offsets[alignments.offsets.size - 1] = total
+    return total
+
+
+@inline
+def _drop_repeats(alignments, rows, first, last):
+    kept = first
+    for i in range(first, last):
+        row = rows[i]
+        repeated = False
+        for j in range(first, kept):
+            repeated = repeated or _same_place(alignments, row, rows[j])
+        if not repeated:
+            rows[kept] = row
+            kept += 1
+    return kept
+
+
+@inline
+def fragment_end(alignments, row, length):
+    """Global position of the read's 5' end, clips counted: start of a forward read, end of a reverse one."""
+    if alignments.strand[row]:
+        return alignments.ref_end[row] + (length - alignments.query_end[row])
+    return alignments.ref_start[row] - alignments.query_start[row]
+
+
+@inline
+def outer_distance(alignments, row_1, length_1, row_2, length_2):
+    """bp from the forward mate's 5' end to the reverse mate's, -1 if the mates do not face each other."""
+    if alignments.contig_index[row_1] != alignments.contig_index[row_2]:
+        return np.int64(-1)
+    if alignments.strand[row_1] == alignments.strand[row_2]:
+        return np.int64(-1)
+    end_1, end_2 = fragment_end(alignments, row_1, length_1), fragment_end(alignments, row_2, length_2)
+    return end_1 - end_2 if alignments.strand[row_1] else end_2 - end_1
+
+
+@inline
+def distance_score(distance, limits, match):
+    """Points of score a distance is worth: the log-likelihood of one as far from the mean, at most 0.5."""
+    away = abs(distance - limits.mean) / limits.standard_deviation
+    likelihood = 2.0 * math.erfc(away * 0.7071067811865476)
+    return 0.721 * math.log(max(likelihood, 1e-300)) * match
+
+
+@inline
+def _rivals(alignments, ranking, read, chosen, length, near):
+    """Best score of another place for a read, and how many come within ``near`` of the chosen one's."""
+    second, n_near = np.int64(0), 0
+    start, end = _span_on_read(alignments, chosen, length)
+    for i in range(ranking.offsets[read], ranking.offsets[read + 1]):
+        row = ranking.rows[i]
+        if row == chosen:
+            continue
+        other_start, other_end = _span_on_read(alignments, row, length)
+        if not _overlap(start, end, other_start, other_end, _RIVAL):
+            continue
+        second = max(second, np.int64(alignments.score[row]))
+        if alignments.score[chosen] - alignments.score[row] <= near:
+            n_near += 1
+    return second, n_near
+
+
+@inline
+def _judge_alone(alignments, ranking, read, row, length, unused, scoring):
+    """Quality and second score of a read by itself."""
+    near = max(scoring.match + scoring.mismatch, scoring.gap_open + scoring.gap_extend)
+    second, n_near = _rivals(alignments, ranking, read, row, length, near)
+    aligned = max(
+        alignments.query_end[row] - alignments.query_start[row],
+        alignments.ref_end[row] - alignments.ref_start[row],
+    )
+    score = np.int64(alignments.score[row])
+    return single_quality(score, second, n_near, np.int64(aligned), unused, scoring), second
+
+
+@inline
+def _best_pair(alignments, ranking, read, lengths, limits, match):
+    """Best and second-best combination of the mates ``read`` and ``read + 1``.
+
+    Returns
+    -------
+    rows : of the best combination, -1 if there is none
+    best, second : their scores
+    """
+    row_1, row_2 = np.int32(-1), np.int32(-1)
+    best, second, best_tie = np.int64(-1), np.int64(-1), np.uint64(0)
+    for i in range(ranking.offsets[read], ranking.offsets[read + 1]):
+        a = ranking.rows[i]
+        for j in range(ranking.offsets[read + 1], ranking.offsets[read + 2]):
+            b = ranking.rows[j]
+            distance = outer_distance(alignments, a, lengths[0], b, lengths[1])
+            if distance < limits.low or distance > limits.high:
+                continue
+            points = alignments.score[a] + alignments.score[b] + distance_score(distance, limits, match)
+            points = max(np.int64(math.floor(points + 0.499)), np.int64(0))
+            tie = mix(ranking.ties[a] + np.uint64(3) * ranking.ties[b])
+            if points > best or (points == best and tie < best_tie):
+                second = best
+                row_1, row_2, best, best_tie = a, b, points, tie
+            elif points > second:
+                second = points
+    return row_1, row_2, best, second
+
+
+@inline
+def _count_near(alignments, ranking, read, lengths, limits, match, second, near, best_1, best_2):
+    """Combinations, other than the best, that come within ``near`` of the second-best."""
+    n = 0
+    for i in range(ranking.offsets[read], ranking.offsets[read + 1]):
+        a = ranking.rows[i]
+        for j in range(ranking.offsets[read + 1], ranking.offsets[read + 2]):
+            b = ranking.rows[j]
+            if a == best_1 and b == best_2:
+                continue
+            distance = outer_distance(alignments, a, lengths[0], b, lengths[1])
+            if distance < limits.low or distance > limits.high:
+                continue
+            points = alignments.score[a] + alignments.score[b] + distance_score(distance, limits, match)
+            if second - math.floor(points + 0.499) <= near:
+                n += 1
+    return n
+
+
+@inline
+def _best_alone(alignments, ranking, read, min_score):
+    """The read's best row if it scores enough, else -1."""
+    first = ranking.offsets[read]
+    if first < ranking.offsets[read + 1] and alignments.score[ranking.rows[first]] >= min_score:
+        return ranking.rows[first]
+    return np.int32(-1)
+
+
+@inline
+def _settle_alone(alignments, ranking, read, length, unused, scoring, min_score, out):
+    row = _best_alone(alignments, ranking, read, min_score)
+    out.row[read] = row
+    out.proper[read] = 0
+    out.mapping_quality[read] = 0
+    out.second_score[read] = 0
+    if row >= 0:
+        quality, second = _judge_alone(alignments, ranking, read, row, length, unused, scoring)
+        out.mapping_quality[read] = quality
+        out.second_score[read] = second
+
+
+@kernel
+def choose_single(alignments, ranking, offsets, unused, scoring, min_score, out):
+    """Settle every read by itself: single reads, or mates before the insert size is known.
+
+    Parameters
+    ----------
+    alignments, ranking : Alignments, Ranking
+    offsets : (n_reads + 1,) int64, of the reads
+    unused : (n_reads,) float32, part of each read in seeds too frequent to be used
+    scoring : AlignmentScoring
+    min_score : below it a read is unmapped
+    out : Choice
+    """
+    for read in range(offsets.size - 1):
+        length = offsets[read + 1] - offsets[read]
+        _settle_alone(alignments, ranking, read, length, unused[read], scoring, min_score, out)
+
+
+@inline
+def _settle_pair(alignments, ranking, read, lengths, rows, quality, unused, scoring, out):
+    for end in range(2):
+        mate = read + end
+        single, second = _judge_alone(
+            alignments, ranking, mate, rows[end], lengths[end], unused[mate], scoring
+        )
+        out.row[mate] = rows[end]
+        out.proper[mate] = 1
+        out.second_score[mate] = second
+        lead = np.int64(alignments.score[rows[end]])
+        out.mapping_quality[mate] = with_pair(single, quality, lead, scoring.match)
+
+
+@kernel
+def choose_pairs(alignments, ranking, offsets, unused, scoring, limits, out):
+    """Settle both mates of every template; arguments as choose_single's, ``limits`` a PairLimits.
+
+    The best combination stands if it scores more than the best of each end alone less the penalty for not
+    being a pair; the runner-up it is measured by is the better of that and the second-best combination.
+    """
+    near = max(scoring.match + scoring.mismatch, scoring.gap_open + scoring.gap_extend)
+    for read in range(0, offsets.size - 1, 2):
+        lengths = (offsets[read + 1] - offsets[read], offsets[read + 2] - offsets[read + 1])
+        row_1, row_2, best, second = _best_pair(alignments, ranking, read, lengths, limits, scoring.match)
+        enough = (
+            row_1 >= 0
+            and max(alignments.score[row_1], alignments.score[row_2]) >= limits.min_score
+            and min(alignments.score[row_1], alignments.score[row_2]) >= limits.min_mate_score
+        )
+        if enough:
+            alone = (
+                alignments.score[ranking.rows[ranking.offsets[read]]]
+                + alignments.score[ranking.rows[ranking.offsets[read + 1]]]
+                - limits.unpaired_penalty
+            )
+            n_near = 0
+            if second >= 0:
+                n_near = _count_near(
+                    alignments, ranking, read, lengths, limits, scoring.match, second, near, row_1, row_2
+                )
+            if best > alone:
+                quality = pair_quality(
+                    best, max(second, np.int64(alone)), n_near, unused[read], unused[read + 1], scoring.match
+                )
+                _settle_pair(
+                    alignments, ranking, read, lengths, (row_1, row_2), quality, unused, scoring, out
+                )
+                continue
+        _settle_alone(alignments, ranking, read, lengths[0], unused[read], scoring, limits.min_score, out)
+        _settle_alone(
+            alignments, ranking, read + 1, lengths[1], unused[read + 1], scoring, limits.min_score, out
+        )
+
+
+@kernel
+def confident_distances(alignments, choice, offsets, min_quality, max_distance, out):
+    """Outer distances of templates whose mates both are placed surely and face each other.
+
+    Parameters
+    ----------
+    min_quality : both mates' mapping quality must reach it
+    max_distance : bp, greater ones are left out
+    out : (n_templates,) int64
+
+    Returns
+    -------
+    n : distances written
+    """
+    n = 0
+    for read in range(0, offsets.size - 1, 2):
+        row_1, row_2 = choice.row[read], choice.row[read + 1]
+        if row_1 < 0 or row_2 < 0:
+            continue
+        if min(choice.mapping_quality[read], choice.mapping_quality[read + 1]) < min_quality:
+            continue
+        length_1, length_2 = offsets[read + 1] - offsets[read], offsets[read + 2] - offsets[read + 1]
+        distance = outer_distance(alignments, row_1, length_1, row_2, length_2)
+        if 0 < distance <= max_distance:
+            out[n] = distance
+            n += 1
+    return n

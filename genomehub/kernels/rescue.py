@@ -1,0 +1,201 @@
+"""Mate rescue: where one end is placed, the other is sought in the stretch where its mate must lie.
+
+Only for placements that no alignment of the mate fits. The stretch is searched with short words of every
+position, far more sensitive than seeds of the whole genome can be; each shared word votes for its diagonal.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from genomehub.kernels._jit import inline, kernel
+from genomehub.kernels.extension import read_window
+from genomehub.kernels.pairing import fragment_end, outer_distance
+
+#: bp of the words that vote.
+WORD = 8
+#: A diagonal needs so many votes: about 15 equal bases in a row, or more with mismatches between.
+_MIN_VOTES = 6
+_N_WORDS = 1 << (2 * WORD)
+
+
+class Votes(NamedTuple):
+    """Working arrays of the search.
+
+    head : (4 ** WORD,) int16, last position on the read of each word, -1 between searches
+    before : (longest,) int16, the position before it that has the same word, -1 if none
+    words : (longest,) int32, the word at each position of the read, -1 if it holds an N
+    diagonals : (longest + longest stretch,) int16, votes, 0 between searches
+    window : (longest stretch + 64,) uint8, codes of the stretch
+    """
+
+    head: np.ndarray
+    before: np.ndarray
+    words: np.ndarray
+    diagonals: np.ndarray
+    window: np.ndarray
+
+
+@inline
+def _word_at(codes, begin, i, word, run):
+    """Roll the word that ends at base ``i``; returns the word and how many bases without N lead to it."""
+    code = np.int64(codes[begin + i])
+    if code > 3:
+        return np.int64(0), 0
+    return ((word << 2) | code) & (_N_WORDS - 1), run + 1
+
+
+@inline
+def _list_words(strands, begin, length, votes):
+    word, run = np.int64(0), 0
+    for i in range(length):
+        word, run = _word_at(strands, begin, i, word, run)
+        if i < WORD - 1:
+            continue
+        start = i - WORD + 1
+        votes.words[start] = -1
+        if run >= WORD:
+            votes.words[start] = word
+            votes.before[start] = votes.head[word]
+            votes.head[word] = start
+
+
+@inline
+def best_diagonal(strands, begin, length, n_window, votes):
+    """The diagonal of a stretch that shares most words with a read, and its votes.
+
+    Parameters
+    ----------
+    strands : uint8; the read, as aligned, is ``strands[begin : begin + length]``
+    n_window : the stretch is ``votes.window[:n_window]``
+    votes : Votes, left as they were found
+
+    Returns
+    -------
+    diagonal : start of the read relative to the stretch; the lowest of equals
+    n_votes : 0 if nothing is shared
+    """
+    _list_words(strands, begin, length, votes)
+    word, run = np.int64(0), 0
+    for i in range(n_window):
+        word, run = _word_at(votes.window, 0, i, word, run)
+        if run >= WORD:
+            position = np.int64(votes.head[word])
+            while position >= 0:
+                votes.diagonals[i - WORD + 1 - position + length] += 1
+                position = np.int64(votes.before[position])
+    best, most = np.int64(0), np.int64(0)
+    for d in range(length + n_window):
+        if votes.diagonals[d] > most:
+            best, most = np.int64(d), np.int64(votes.diagonals[d])
+        votes.diagonals[d] = 0
+    for start in range(length - WORD + 1):
+        if votes.words[start] >= 0:
+            votes.head[votes.words[start]] = -1
+    return best - length, most
+
+
+@inline
+def _is_answered(alignments, ranking, row, length, mate, mate_length, limits):
+    """Whether some alignment of the mate makes a proper pair with ``row``."""
+    for j in range(ranking.offsets[mate], ranking.offsets[mate + 1]):
+        distance = outer_distance(alignments, row, length, ranking.rows[j], mate_length)
+        if limits.low <= distance <= limits.high:
+            return True
+    return False
+
+
+@inline
+def _search(alignments, row, length, strands, begin, mate_length, bases, limits, votes):
+    """Look for the mate of a placed read; returns the diagonal (global) and its votes."""
+    anchor = fragment_end(alignments, row, length)
+    contig = np.int64(alignments.contig_index[row])
+    if alignments.strand[row]:
+        start, end = anchor - limits.high, anchor - limits.low + mate_length
+    else:
+        start, end = anchor + limits.low - mate_length, anchor + limits.high
+    first = bases.contig_offsets[contig]
+    start, end = max(start, first), min(end, first + bases.contig_lengths[contig])
+    if end - start < WORD:
+        return np.int64(0), np.int64(0)
+    read_window(bases, contig, start, end, votes.window)
+    diagonal, n_votes = best_diagonal(strands, begin, mate_length, end - start, votes)
+    return start + diagonal, n_votes
+
+
+@kernel
+def rescue_mates(alignments, ranking, strands, offsets, bases, limits, max_rescues, longest, out):
+    """Find candidates for reads beside the placements of their mates that nothing answers.
+
+    Parameters
+    ----------
+    alignments, ranking : of both mates
+    strands, offsets : the reads on both strands (extension.orient)
+    bases : PackedReference
+    limits : PairLimits
+    max_rescues : placements of one end that are tried, best first, none that scores less than the best less
+        the penalty for not being a pair
+    longest : bp, longest read
+    out : Candidates with room for n_reads * max_rescues
+
+    Returns
+    -------
+    n_candidates : in all
+    """
+    stretch = limits.high - limits.low + 2 * longest
+    votes = Votes(
+        np.full(_N_WORDS, -1, dtype=np.int16),
+        np.empty(longest, dtype=np.int16),
+        np.empty(longest, dtype=np.int32),
+        np.zeros(longest + stretch + 64, dtype=np.int16),
+        np.empty(stretch + 64, dtype=np.uint8),
+    )
+    n_bases = offsets[offsets.size - 1]
+    slot = 0
+    for read in range(offsets.size - 1):
+        out.offsets[read] = slot
+        mate = read ^ 1
+        length, mate_length = offsets[read + 1] - offsets[read], offsets[mate + 1] - offsets[mate]
+        first = ranking.offsets[mate]
+        last = min(ranking.offsets[mate + 1], first + max_rescues)
+        for i in range(first, last):
+            row = ranking.rows[i]
+            if alignments.score[row] < alignments.score[ranking.rows[first]] - limits.unpaired_penalty:
+                break
+            if length < WORD or alignments.score[row] < limits.min_score:
+                break
+            if _is_answered(alignments, ranking, row, mate_length, read, length, limits):
+                continue
+            strand = 1 - np.int64(alignments.strand[row])
+            begin = offsets[read] + strand * n_bases
+            diagonal, n_votes = _search(
+                alignments, row, mate_length, strands, begin, length, bases, limits, votes
+            )
+            if n_votes >= _MIN_VOTES:
+                contig_start = bases.contig_offsets[alignments.contig_index[row]]
+                out.strand[slot] = strand
+                out.diagonal[slot] = diagonal
+                out.low[slot], out.high[slot] = 0, 0
+                out.anchor[slot] = max(np.int64(0), contig_start - diagonal)
+                out.covered[slot] = n_votes + WORD - 1
+                slot += 1
+    out.offsets[offsets.size - 1] = slot
+    return slot
+
+
+@kernel
+def merge_alignments(first, second, shift, out):
+    """Join two sets of alignments read by read; ``shift`` is added to the problems of the second."""
+    row = 0
+    for read in range(first.offsets.size - 1):
+        out.offsets[read] = row
+        for source, added in ((first, 0), (second, shift)):
+            for i in range(source.offsets[read], source.offsets[read + 1]):
+                out.strand[row] = source.strand[i]
+                out.contig_index[row] = source.contig_index[i]
+                out.score[row] = source.score[i]
+                out.query_start[row], out.query_end[row] = source.query_start[i], source.query_end[i]
+                out.ref_start[row], out.ref_end[row] = source.ref_start[i], source.ref_end[i]
+                out.problem[row] = source.problem[i] + added if source.problem[i] >= 0 else -1
+                row += 1
+    out.offsets[first.offsets.size - 1] = row
