@@ -41,16 +41,30 @@ def confident(run: Run, sample: str) -> str:
     return _options([("--confident", truth(run, sample).get("confident"))])
 
 
-def register_files(run: Run, sample: str) -> dict[str, str]:
-    """The results of a sample that the catalogue files, by kind."""
-    return {kind: path for kind, path in run.outputs(sample).items() if kind != "entry"}
+def register_inputs(run: Run, sample: str) -> list[str]:
+    """The files that are registered for a sample, or read on the way: results, scores, costs."""
+    results = [path for kind, path in run.outputs(sample).items() if kind != "entry"]
+    return [*results, *run.costs(sample).values()]
 
 
 def register(run: Run, sample: str) -> str:
-    """The options of ``genomehub hub register`` for a sample."""
-    pairs = [("--catalogue", run.settings["catalogue"]), ("--sample", sample), ("--reference", run.reference)]
-    pairs += [("--file", f"{kind}={path}") for kind, path in register_files(run, sample).items()]
-    return _options(pairs)
+    """The arguments of ``genomehub hub register`` for a sample, but for the configuration."""
+    given, results = run.samples[sample], run.outputs(sample)
+    files = [path for kind, path in results.items() if kind not in ("qc", "evaluation", "entry")]
+    options: list[tuple[str, str | None]] = [
+        ("--catalogue", run.settings["catalogue"]),
+        ("--project", run.settings["project"]),
+        ("--sample", sample),
+        ("--sex", given.sex),
+        ("--reference", run.reference),
+        *(("--input", path) for path in reads(run, sample)),
+        ("--input", str(given.alignments) if given.alignments is not None else None),
+        ("--file", f"qc={results['qc']}"),
+        ("--qc", f"{results['qc']}/qc.json"),
+        ("--evaluation", results.get("evaluation")),
+        *(("--cost", f"{step}={path}") for step, path in run.costs(sample).items()),
+    ]
+    return f"{_options(options)} {shlex.join(files)}"
 
 
 def _options(pairs: Iterable[tuple[str, str | None]]) -> str:

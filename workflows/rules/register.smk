@@ -32,7 +32,7 @@ if RUN.settings["catalogue"] is not None:
 
     rule register:
         input:
-            unpack(lambda wildcards: commands.register_files(RUN, wildcards.sample)),
+            lambda wildcards: commands.register_inputs(RUN, wildcards.sample),
             ready="results/catalogue.ready",
             config="results/config.yaml",
         output:
