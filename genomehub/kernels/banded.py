@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from genomehub.kernels._jit import inline, kernel
+from genomehub.kernels.lanes import by_length
 from genomehub.kernels.vectors import (
     add,
     add_saturated,
@@ -39,7 +40,7 @@ _FROM_DELETION, _FROM_INSERTION, _BEGINS, _DELETION_GOES_ON, _INSERTION_GOES_ON 
 _SOURCE = _FROM_DELETION | _FROM_INSERTION
 
 _MATCH, _INSERTION, _DELETION = int(CigarOp.M), int(CigarOp.I), int(CigarOp.D)
-_NEVER = 5  # target code that equals no query code
+_N, _NEVER = 4, 5  # codes of a query base and of a target base that equal nothing
 
 
 class _Group(NamedTuple):
@@ -124,7 +125,7 @@ def align_banded(queries, query_offsets, targets, target_offsets, band, scoring)
     """
     n = query_offsets.size - 1
     spans = np.zeros((5, n), np.int32)
-    order = _by_length(query_offsets)
+    order = by_length(query_offsets, 0, n)
     n_ops = np.zeros(n, np.int64)
     pool = np.empty(4 * n + 64, np.uint32)
     used = 0
@@ -152,26 +153,6 @@ def align_banded(queries, query_offsets, targets, target_offsets, band, scoring)
 
 
 @inline
-def _by_length(offsets):
-    """Return the problems from the shortest to the longest, equal lengths in their order."""
-    n = offsets.size - 1
-    longest = 0
-    for p in range(n):
-        longest = max(longest, offsets[p + 1] - offsets[p])
-    places = np.zeros(longest + 2, np.int64)
-    for p in range(n):
-        places[offsets[p + 1] - offsets[p] + 1] += 1
-    for length in range(longest + 1):
-        places[length + 1] += places[length]
-    order = np.empty(n, np.int64)
-    for p in range(n):
-        length = offsets[p + 1] - offsets[p]
-        order[places[length]] = p
-        places[length] += 1
-    return order
-
-
-@inline
 def _allocate(longest, band):
     width = 2 * band + 1
     return _Group(
@@ -196,13 +177,13 @@ def _fill(group, problems, queries, query_offsets, targets, target_offsets, band
             p = problems[lane]
             m = query_offsets[p + 1] - query_offsets[p]
             for i in range(m):
-                group.query[i * LANES + lane] = queries[query_offsets[p] + i]
+                group.query[i * LANES + lane] = min(queries[query_offsets[p] + i], _N)
             for j in range(m + 2 * band):
                 code = targets[target_offsets[p] + j]
-                group.target[j * LANES + lane] = code if code < 4 else _NEVER
+                group.target[j * LANES + lane] = code if code < _N else _NEVER
         # Below a lane's last row bases never match: no score there exceeds one above.
         for i in range(m, n_rows):
-            group.query[i * LANES + lane] = 4
+            group.query[i * LANES + lane] = _N
             group.target[(i + 2 * band) * LANES + lane] = _NEVER
         for j in range(0 if m == 0 else 2 * band, 2 * band):
             group.target[j * LANES + lane] = _NEVER

@@ -26,6 +26,7 @@ from typing import NamedTuple
 import numpy as np
 
 from genomehub.kernels._jit import inline, kernel
+from genomehub.kernels.lanes import by_length, longest
 from genomehub.kernels.vectors import add, flush_denormals, fma, load, multiply, splat, store
 
 LANES = 16
@@ -107,21 +108,21 @@ def log10_likelihoods(
         most_haplotypes = max(most_haplotypes, n_haplotypes)
         total += (region_reads[region + 1] - region_reads[region]) * n_haplotypes
     out = np.empty(total, np.float64)
-    longest = _longest(read_offsets)
+    longest_read = longest(read_offsets)
     group = _Group(
         np.empty(LANES, np.int64),
-        np.empty(longest * _ROW, np.float32),
-        np.empty(longest * LANES, np.float32),
+        np.empty(longest_read * _ROW, np.float32),
+        np.empty(longest_read * LANES, np.float32),
         np.empty(LANES, np.float64),
     )
-    columns = np.empty((most_haplotypes + 2, longest * _STATE + 2 * LANES), np.float32)
+    columns = np.empty((most_haplotypes + 2, longest_read * _STATE + 2 * LANES), np.float32)
     errors = 10.0 ** (-0.1 * np.arange(256))
     first = 0
     for region in range(n_regions):
         read_start, read_end = region_reads[region], region_reads[region + 1]
         start, end = region_haplotypes[region], region_haplotypes[region + 1]
         steps = _plan(haplotypes, haplotype_offsets, start, end)
-        order = _by_length(read_offsets, read_start, read_end)
+        order = by_length(read_offsets, read_start, read_end)
         result = out[first : first + (read_end - read_start) * (end - start)].reshape(-1, max(end - start, 1))
         first += result.size
         for k in range(0, order.size, LANES):
@@ -131,28 +132,6 @@ def log10_likelihoods(
             )
         _rescue(reads, haplotypes, haplotype_offsets, errors, result, start, read_start)
     return out
-
-
-@inline
-def _longest(offsets):
-    longest = 0
-    for r in range(offsets.size - 1):
-        longest = max(longest, offsets[r + 1] - offsets[r])
-    return longest
-
-
-@inline
-def _by_length(offsets, start, end):
-    """Return items start..end - 1 from the shortest to the longest, equal lengths in their order."""
-    order = np.empty(end - start, np.int64)
-    for r in range(start, end):
-        length = offsets[r + 1] - offsets[r]
-        k = r - start
-        while k > 0 and offsets[order[k - 1] + 1] - offsets[order[k - 1]] > length:
-            order[k] = order[k - 1]
-            k -= 1
-        order[k] = r
-    return order
 
 
 # --- which columns haplotypes share -------------------------------------------------------------------------
@@ -230,8 +209,8 @@ def _fill(group, reads, members, errors):
 
     The rows above a shorter read's first base keep the state of the free start: M' = X' = 0, Y' = 1.
     """
-    longest = members[members.size - 1]
-    n_rows = reads.offsets[longest + 1] - reads.offsets[longest]
+    last = members[members.size - 1]
+    n_rows = reads.offsets[last + 1] - reads.offsets[last]
     group.parameters[: n_rows * _ROW] = 0
     group.borders[: n_rows * LANES] = 0
     for lane in range(LANES):

@@ -35,9 +35,9 @@ def align_global(query, target, match, mismatch, gap_open, gap_extend):
     """Align two whole sequences with affine gaps; a gap that could stand at several places stands leftmost.
 
     Scores are added as they are: penalties are negative, as in GATK's (200, -150, -260, -11). A gap of k
-    bases adds gap_open + (k - 1) * gap_extend. An insertion and a deletion may touch. Among equal scores, read
-    from the end: a pair of bases rather than a deletion, that rather than an insertion, and a gap that is
-    shorter.
+    bases adds gap_open + (k - 1) * gap_extend. An insertion and a deletion may touch. Among equal scores,
+    read from the end: a pair of bases rather than a deletion, that rather than an insertion, and a gap that
+    is shorter.
 
     Parameters
     ----------
