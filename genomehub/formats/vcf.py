@@ -7,7 +7,7 @@ date nor path, so the same store gives the same bytes. Reading VCF is the busine
 
 import contextlib
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -23,6 +23,7 @@ _ROWS_PER_BATCH = 1 << 16
 _LEVEL = 6
 #: tabix addresses 2^29 bp; longer contigs need the CSI index.
 _TABIX_LIMIT = 1 << 29
+FIXED_COLUMNS = ("#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO", "FORMAT")
 _BASES = np.array(["A", "C", "G", "T", "N", "N"])
 
 INFO_ARRAYS = sorted(
@@ -67,7 +68,7 @@ def write_vcf(store: Store, path: str | os.PathLike[str]) -> None:
     --------
     >>> write_vcf(VariantStore.open("NA12878.vcz"), "NA12878.vcf.gz")  # doctest: +SKIP
     """
-    _write(store, path, header_lines(store), _variant_lines(store))
+    write_records(path, store.contigs, header_lines(store), _variant_lines(store))
 
 
 def write_gvcf(store: Store, reference: Sequences, path: str | os.PathLike[str]) -> None:
@@ -77,7 +78,7 @@ def write_gvcf(store: Store, reference: Sequences, path: str | os.PathLike[str])
     ``reference`` gives the REF base of each block.
     """
     lines = _merged(_variant_lines(store), _block_lines(store, reference))
-    _write(store, path, header_lines(store, blocks=True), lines)
+    write_records(path, store.contigs, header_lines(store, blocks=True), lines)
 
 
 def header_lines(store: Store, *, blocks: bool = False) -> list[str]:
@@ -97,9 +98,8 @@ def header_lines(store: Store, *, blocks: bool = False) -> list[str]:
     lines += [_field_line("FORMAT", spec) for spec in FORMAT_ARRAYS]
     if blocks:
         lines += [_field_line("FORMAT", spec) for spec in _BLOCK_FORMAT if spec.name == "block_MIN_DP"]
-    lines += [_contig_line(contig) for contig in store.contigs]
-    columns = ["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO", "FORMAT"]
-    return [*lines, "\t".join([*columns, *store.samples])]
+    lines += [contig_line(contig) for contig in store.contigs]
+    return [*lines, "\t".join([*FIXED_COLUMNS, *store.samples])]
 
 
 def _field_line(kind: str, spec: ArraySpec) -> str:
@@ -107,7 +107,8 @@ def _field_line(kind: str, spec: ArraySpec) -> str:
     return f"##{kind}=<ID={key},Number={spec.number},Type={spec.type},Description={_quoted(spec.meaning)}>"
 
 
-def _contig_line(contig: Contig) -> str:
+def contig_line(contig: Contig) -> str:
+    """Return the header line of a contig."""
     md5 = f",md5={contig.md5}" if contig.md5 else ""
     return f"##contig=<ID={contig.name},length={contig.length}{md5}>"
 
@@ -117,13 +118,16 @@ def _quoted(text: str) -> str:
     return f'"{escaped}"'
 
 
-def _write(store: Store, path: str | os.PathLike[str], header: list[str], lines: Iterable[Line]) -> None:
+def write_records(
+    path: str | os.PathLike[str], contigs: Sequence[Contig], header: list[str], lines: Iterable[Line]
+) -> None:
+    """Write header and sorted records ((contig, POS), line); compress and index if ``path`` ends in .gz."""
     path = Path(path)
     if path.suffix != ".gz":
         with atomic_output(path) as temporary, temporary.open("w", newline="\n") as out:
             _write_text(out.write, header, lines)
         return
-    long = any(contig.length > _TABIX_LIMIT for contig in store.contigs)
+    long = any(contig.length > _TABIX_LIMIT for contig in contigs)
     index = path.with_name(path.name + (".csi" if long else ".tbi"))
     # The file is published before its index: htslib warns of an index older than its file.
     with atomic_output(index) as temporary_index, atomic_output(path) as temporary:

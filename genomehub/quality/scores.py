@@ -102,14 +102,14 @@ def rates(tp_truth: int, tp_calls: int, fp: int, fn: int) -> dict[str, Any]:
 
 def roc_table(
     comparison: Comparison, counted: Counted, quality: np.ndarray, kinds: Sequence[Kind], n_points: int
-) -> list[dict[str, Any]]:
-    """Return precision and recall if only calls of at least a threshold were taken, best threshold first.
+) -> dict[str, list[Any]]:
+    """Return columns: counts, precision and recall if only calls of at least ``threshold`` were taken.
 
     Parameters
     ----------
     quality : (n_calls,) float64; NaN counts below every number
     kinds : the variants to count
-    n_points : most rows; more thresholds than that are thinned out evenly
+    n_points : most rows, best threshold first; more thresholds than that are thinned out evenly
 
     Notes
     -----
@@ -134,7 +134,7 @@ def roc_table(
         )
         shown = None if threshold == -np.inf else round(threshold, 3)
         rows.append({"threshold": shown} | rates(tp_truth, tp_calls, fp, n_truth - tp_truth))
-    return rows
+    return {name: [row[name] for row in rows] for name in ("threshold", *rates(0, 0, 0, 0))}
 
 
 def _least_in_group(comparison: Comparison, quality: np.ndarray) -> np.ndarray:
