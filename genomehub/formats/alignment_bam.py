@@ -82,7 +82,7 @@ class BamSource:
         place, skip, last = begin >> 16, begin & 0xFFFF, end >> 16
         continues = False
         while place < self._size and place <= last:
-            raw = self._read(place, min(_PIECE_BYTES, last - place + MAX_BLOCK))
+            raw = self._read(place, min(max(_PIECE_BYTES, MAX_BLOCK), last - place + MAX_BLOCK))
             data, used = self._inflate_blocks(raw, place, last)
             yield Piece(data[skip:], continues, f"after byte {place:,} of the file")
             place, skip, continues = place + used, 0, True

@@ -29,11 +29,16 @@ _UNPLACED = np.array([-1, 0, 0], np.int64)
 class ReferenceContigs(Protocol):
     """What a reader needs of ``store.reference.Reference``."""
 
-    contigs: tuple[Contig, ...]
-    fasta: Path
-
+    @property
+    def contigs(self) -> tuple[Contig, ...]: ...
+    @property
+    def fasta(self) -> Path: ...
     def alias(
-        self, names: Sequence[str], lengths: Sequence[int], md5s: Sequence[str | None]
+        self,
+        names: Sequence[str],
+        lengths: Sequence[int | None] | None = None,
+        md5s: Sequence[str | None] | None = None,
+        source: str = "header",
     ) -> np.ndarray: ...
 
 
@@ -162,20 +167,12 @@ class AlignmentReader:
         yield from self._decode(self._source.pieces(_UNPLACED), _UNPLACED, required_flags_off, 0)
 
     def _map_contigs(self) -> np.ndarray:
-        header = self.header
-        if not header.contig_names:
+        if not self.header.contig_names:
             raise InputError(f"{self.path}: the header has no @SQ line, so nothing can have been aligned.")
-        try:
-            found = self._reference.alias(header.contig_names, header.contig_lengths, header.contig_md5s)
-        except InputError as error:
-            raise InputError(f"{self.path}: {error}") from error
-        contig_map = np.asarray(found, dtype=np.int32)
-        if (contig_map < 0).all():
-            raise InputError(
-                f"{self.path}: none of its contigs ({', '.join(header.contig_names[:3])}, ...) is in the "
-                "reference. Name the reference that it was aligned to."
-            )
-        return contig_map
+        header = self.header
+        return self._reference.alias(
+            header.contig_names, header.contig_lengths, header.contig_md5s, source=str(self.path)
+        )
 
     def _names_in_file(self) -> dict[str, str]:
         contigs, pairs = self._reference.contigs, zip(self.header.contig_names, self.contig_map, strict=True)
