@@ -84,8 +84,8 @@ def compare(
     match). Swapping both sides swaps the outcome.
     """
     sides = (trim(truth, reference_text), trim(calls, reference_text))
-    groups = tuple(np.full(len(side.start), -1, dtype=np.int64) for side in sides)
-    allele_match = tuple(np.zeros(len(side.start), dtype=bool) for side in sides)
+    groups = [np.full(len(side.start), -1, dtype=np.int64) for side in sides]
+    allele_match = [np.zeros(len(side.start), dtype=bool) for side in sides]
     n_groups = n_inexact = 0
     for members in _clusters(sides, config.cluster_gap):
         if not members[TRUTH] or not members[CALLS]:
@@ -98,13 +98,16 @@ def compare(
             for side, index in matched:
                 groups[side][index] = n_groups
             n_groups += 1
-        rest = tuple([i for i in members[side] if groups[side][i] < 0] for side in (TRUTH, CALLS))
+        unmatched = ([i for i in members[side] if groups[side][i] < 0] for side in (TRUTH, CALLS))
+        rest: Members = (next(unmatched), next(unmatched))
         if rest[TRUTH] and rest[CALLS]:
             for side, index in itertools.chain(
                 *_search(sides, rest, reference_text, config, _single_alleles)[0]
             ):
                 allele_match[side][index] = True
-    return Comparison(*sides, *groups, *allele_match, n_inexact)
+    return Comparison(
+        *sides, groups[TRUTH], groups[CALLS], allele_match[TRUTH], allele_match[CALLS], n_inexact
+    )
 
 
 Members = tuple[list[int], list[int]]
@@ -143,7 +146,7 @@ def _search(
     contig = int(sides[TRUTH].contig_index[members[TRUTH][0]])
     start, end = min(event.start for event in events), max(event.end for event in events)
     match = match_cluster(events, reference_text(contig, start, end + 1), start, config.max_states)
-    return [[(event.side, event.index) for event in group] for group in match.groups], match.is_exact
+    return [[(event.side, event.member) for event in group] for group in match.groups], match.is_exact
 
 
 def _phases(bases: tuple[str | None, str | None]) -> Iterable[tuple[str | None, str | None]]:

@@ -21,14 +21,14 @@ class Event(NamedTuple):
     options : ways to put it on the haplotypes, each a tuple with the new bases per haplotype, None where the
         haplotype keeps the reference there
     side : TRUTH or CALLS
-    index : of the variant in its side
+    member : index of the variant in its side
     """
 
     start: int
     end: int
     options: tuple[tuple[str | None, ...], ...]
     side: int
-    index: int
+    member: int
 
 
 class Match(NamedTuple):
@@ -177,7 +177,7 @@ def _place(
         if bases is None:
             placed.append(haplotype)
             continue
-        at = haplotype[event.side]
+        at = haplotype[0] if event.side == TRUTH else haplotype[1]
         if at > start + (0 if is_insertion else 1):
             return None  # another variant of this side stands there
         if event.side == TRUTH:

@@ -114,7 +114,7 @@ def _complete_variants(arrays: Arrays, n_filters: int, place: str) -> Arrays:
         shape = tuple(sizes[dim] for dim in spec.dims)
         given = alleles if spec.name == "variant_allele" else arrays.get(spec.name)
         full[spec.name] = _conform(spec, given, shape, present, place)
-    full.update(_derived(full, present))
+    full.update(derived_arrays(full, present))
     return {spec.name: _rounded(full[spec.name], spec.decimals) for spec in _ROW_ARRAYS}
 
 
@@ -152,12 +152,13 @@ def _conform(
 
 def _fill_ragged(spec: ArraySpec, values: np.ndarray, present: np.ndarray) -> np.ndarray:
     """Say fill (-2) behind the last element that a row with fewer alleles has."""
-    n_elements = n_genotypes(present) if spec.dims[-1] == "genotypes" else present  # type: ignore[arg-type]
-    beyond = np.arange(values.shape[-1])[None, None, :] >= np.asarray(n_elements)[:, None, None]
+    n_elements = n_genotypes(present) if spec.dims[-1] == "genotypes" else present
+    beyond = np.arange(values.shape[-1])[None, None, :] >= n_elements[:, None, None]
     return np.where(beyond, INT_FILL, values)
 
 
-def _derived(full: Arrays, present: np.ndarray) -> Arrays:
+def derived_arrays(full: Arrays, present: np.ndarray) -> Arrays:
+    """Return what follows from alleles and genotypes; ``present`` is the number of alleles of each row."""
     alleles, genotype = full["variant_allele"], full["call_genotype"]
     n_alt = alleles.shape[1] - 1
     an = (genotype >= 0).sum(axis=(1, 2))

@@ -11,7 +11,7 @@ are an extension that readers of VCF Zarr ignore.
 # ruff: noqa: E501 - the tables below read better with one array a line
 
 from enum import Enum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -207,8 +207,8 @@ def numpy_dtype(spec: ArraySpec) -> np.dtype:
     return np.dtypes.StringDType() if spec.dtype == "string" else np.dtype(spec.dtype)
 
 
-def n_genotypes(n_alleles: int) -> int:
-    """Number of unordered diploid genotypes of ``n_alleles`` alleles, the length of a PL row.
+def n_genotypes(n_alleles: Any) -> Any:
+    """Return the number of diploid genotypes of ``n_alleles`` alleles (int or array): the length of a PL row.
 
     Examples
     --------

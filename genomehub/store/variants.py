@@ -8,6 +8,7 @@ VCF Zarr specification says, big chunks without shards, consolidated metadata.
 import hashlib
 import itertools
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -71,7 +72,7 @@ class VariantStoreWriter:
     """
 
     def __init__(
-        self, path: str | Path, sample: str, contigs: Sequence[Contig], reference_digest: str,
+        self, path: str | os.PathLike[str], sample: str, contigs: Sequence[Contig], reference_digest: str,
         filters: Mapping[str, str], regions: Sequence[Interval], source_attrs: Mapping[str, Any],
         inputs_digest: str = "",
     ) -> None:  # fmt: skip
@@ -268,7 +269,7 @@ def _write_rows(
         for name, array in arrays.items():
             array[written : written + n_rows] = rows[name].astype(array.dtype, copy=False)
         if "variant_position" in rows:
-            index.extend(_index_rows(written // chunk, rows))
+            index.extend(index_rows(written // chunk, rows))
         written += n_rows
     return index
 
@@ -288,7 +289,8 @@ def _rechunked(batches: Iterator[parts.Arrays], names: tuple[str, ...], chunk: i
         yield {name: np.concatenate([part[name] for part in waiting]) for name in names}
 
 
-def _index_rows(chunk_index: int, rows: parts.Arrays) -> Iterator[tuple[int, ...]]:
+def index_rows(chunk_index: int, rows: parts.Arrays) -> Iterator[tuple[int, ...]]:
+    """Yield the rows of region_index of one chunk: see the schema."""
     contig, position = rows["variant_contig"], rows["variant_position"]
     last = position + rows["variant_length"] - 1
     starts = np.flatnonzero(np.diff(contig, prepend=-1))
@@ -361,7 +363,7 @@ class VariantStore:
         self._region_index = self["region_index"]
 
     @classmethod
-    def open(cls, path: str | Path) -> "VariantStore":
+    def open(cls, path: str | os.PathLike[str]) -> "VariantStore":
         """Open the store at ``path``.
 
         Raises
