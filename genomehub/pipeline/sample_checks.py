@@ -211,10 +211,13 @@ def find_index(alignments: Path) -> Path | None:
 
 
 def same_file_problems(rows: list[Row], base: Path) -> Iterator[Problem]:
-    """The same reads given twice would count as evidence twice; links are followed."""
+    """Reads given twice would count as evidence twice; links are followed.
+
+    Alignments may serve several samples: calling picks each by its name in the header.
+    """
     seen: dict[Path, tuple[int, str]] = {}
     for row in rows:
-        for column in ("fastq_1", "fastq_2", "alignments"):
+        for column in ("fastq_1", "fastq_2"):
             if not row[column]:
                 continue
             path = resolve(base, row[column]).resolve()

@@ -14,12 +14,22 @@ from genomehub.pipeline.workflow import Run
 
 @dataclasses.dataclass(frozen=True)
 class Score:
-    """Calls of one kind (SNV or indel) against the truth; fractions from 0 to 1."""
+    """Calls of one kind (SNV or indel) against the truth.
+
+    Parameters
+    ----------
+    found, false, missed : variants of the truth that were called, calls that are not in the truth, and
+        variants of the truth that were not called
+    precision, recall, f1 : from 0 to 1, or None where there is nothing to divide by
+    """
 
     kind: str
-    precision: float
-    recall: float
-    f1: float
+    found: int
+    false: int
+    missed: int
+    precision: float | None
+    recall: float | None
+    f1: float | None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,8 +81,9 @@ def _sample(run: Run, name: str, directory: Path) -> SampleSummary:
 
 
 def _scores(evaluation: dict[str, Any]) -> list[Score]:
+    fields = ("tp_truth", "fp", "fn", "precision", "recall", "f1")
     return [
-        Score(name, *(float(evaluation[kind][field]) for field in ("precision", "recall", "f1")))
+        Score(name, *(evaluation[kind][field] for field in fields))
         for name, kind in (("SNV", "snv"), ("indel", "indel"))
         if kind in evaluation
     ]
@@ -97,14 +108,17 @@ def as_text(summary: Summary) -> str:
         lines += ["reference", _cost_line("build", summary.reference_cost)]
     for sample in summary.samples:
         lines.append(sample.name)
-        lines += [
-            f"  {score.kind:10} precision {score.precision:.4f}  recall {score.recall:.4f}  F1 {score.f1:.4f}"
-            for score in sample.scores
-        ]
+        lines += [_score_line(score) for score in sample.scores]
         lines += [_cost_line(step, spent) for step, spent in sample.costs.items()]
         if sample.entry is not None:
             lines.append(f"  {'catalogue':10} {sample.entry} in {summary.catalogue}")
     return "\n".join([*lines, f"report       {summary.report}"])
+
+
+def _score_line(score: Score) -> str:
+    ratios = (("precision", score.precision), ("recall", score.recall), ("F1", score.f1))
+    shown = "  ".join(f"{name} {'-' if value is None else f'{value:.4f}'}" for name, value in ratios)
+    return f"  {score.kind:10} {shown}  ({score.found} found, {score.false} false, {score.missed} missed)"
 
 
 def _cost_line(step: str, spent: cost.Cost) -> str:

@@ -35,7 +35,7 @@ def test_command__profiles_of_the_workflow_and_others(tmp_path, monkeypatch):
     assert profile("slurm") == ["--workflow-profile", str(workflow_directory() / "profiles" / "slurm")]
     assert profile("mine") == ["--profile", str(tmp_path / "mine")]
     assert profile("site") == ["--profile", "site"]
-    assert not any("profile" in word for word in profile(None))
+    assert profile(None)[1] == "--rerun-incomplete"
 
 
 def test_only_run_in__a_second_run_is_refused(tmp_path):

@@ -23,4 +23,4 @@ rule call:
         "{wildcards.sample}: call variants"
     shell:
         "genomehub --cost {output.cost:q} call --threads {threads} -r {input.reference:q}"
-        " -o {output.calls:q} {params.exports} {params.regions} {input.alignments:q} > {log:q} 2>&1"
+        " --sample {wildcards.sample:q} -o {output.calls:q} {params.exports} {params.regions} {input.alignments:q} > {log:q} 2>&1"

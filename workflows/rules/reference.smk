@@ -13,12 +13,12 @@ if RUN.genome is not None:
             "results/benchmarks/reference.tsv"
         conda:
             "../envs/genomehub.yaml"
-        threads: 8
+        threads: 1
         resources:
             mem_mb=lambda wildcards, attempt: 24_000 * attempt,
             runtime=lambda wildcards, attempt: 120 * attempt,
         message:
             "Build the reference directory {output.reference} from {input.fasta}"
         shell:
-            "genomehub --cost {output.cost:q} reference build --threads {threads}"
+            "genomehub --cost {output.cost:q} reference build"
             " -o {output.reference:q} {input.fasta:q} > {log:q} 2>&1"
