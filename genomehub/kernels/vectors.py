@@ -182,6 +182,17 @@ def reinterpret(typing, vector, elem, lanes):
 
 
 @intrinsic
+def reverse_lanes(typing, vector):
+    """The same lanes, the last first."""
+
+    def generate(context, builder, signature, args):
+        order = ir.Constant(ir.VectorType(_I32, vector.lanes), list(range(vector.lanes))[::-1])
+        return builder.shuffle_vector(args[0], ir.Constant(_llvm(vector), ir.Undefined), order)
+
+    return vector(vector), generate
+
+
+@intrinsic
 def lane(typing, vector, index):
     """The value of one lane; slow, for ends of loops."""
 

@@ -1,0 +1,137 @@
+"""BAM and CRAM out: the header, batches of alignments as record bytes, CRAM and indexes through htslib.
+
+Reading is in alignment_reader.py; order, duplicates and files in pieces are in store/alignments.py. The
+header says nothing of paths or time: the same reads give the same file.
+"""
+
+import struct
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pysam
+
+from genomehub import __version__
+from genomehub.errors import ResourceError
+from genomehub.kernels.records import (
+    PADDING,
+    RecordTexts,
+    RowTexts,
+    describe_rows,
+    encode_records,
+    first_rows,
+    sort_keys,
+    text_bounds,
+)
+from genomehub.types import AlignmentBatch, Contig, PackedReference, ReadBatch, ReadGroup
+
+#: The longest contig that a BAI index covers; CSI serves beyond (SAM 1.6, section 5.2).
+_MAX_BAI_CONTIG = 1 << 29
+
+
+class EncodedBatch(NamedTuple):
+    """The records of a batch in coordinate order, ties in input order; each after its template's ordinal.
+
+    data : (n_bytes,) uint8
+    offsets : (n + 1,) int64, starts into data
+    keys : (n,) int64, ascending global positions, kernels.records.UNPLACED at the end
+    """
+
+    data: np.ndarray
+    offsets: np.ndarray
+    keys: np.ndarray
+
+
+def header_text(contigs: Sequence[Contig], read_groups: Sequence[ReadGroup]) -> str:
+    """Return the SAM header of a coordinate-sorted file of ours."""
+    lines = ["@HD\tVN:1.6\tSO:coordinate"]
+    lines += [f"@SQ\tSN:{contig.name}\tLN:{contig.length}\tM5:{contig.md5}" for contig in contigs]
+    lines += [_read_group_line(group) for group in read_groups]
+    lines.append(f"@PG\tID:genomehub\tPN:genomehub\tVN:{__version__}")
+    return "\n".join(lines) + "\n"
+
+
+def _read_group_line(group: ReadGroup) -> str:
+    tags = zip(("ID", "SM", "LB", "PL", "PU"), group, strict=True)
+    return "\t".join(["@RG", *(f"{tag}:{value}" for tag, value in tags if value)])
+
+
+def header_bytes(text: str, contigs: Sequence[Contig]) -> bytes:
+    """Return the uncompressed start of a BAM file: magic, header text, contig table."""
+    encoded = text.encode()
+    parts = [b"BAM\x01", struct.pack("<i", len(encoded)), encoded, struct.pack("<i", len(contigs))]
+    for contig in contigs:
+        name = contig.name.encode() + b"\0"
+        parts += [struct.pack("<i", len(name)), name, struct.pack("<i", contig.length)]
+    return b"".join(parts)
+
+
+def record_texts(contigs: Sequence[Contig], read_group: ReadGroup) -> RecordTexts:
+    """Return the texts that the records of a read group quote, as the kernels take them."""
+    names = [contig.name.encode() for contig in contigs]
+    offsets = np.zeros(len(names) + 1, dtype=np.int64)
+    np.cumsum([len(name) for name in names], out=offsets[1:])
+    group = np.frombuffer(read_group.id.encode(), dtype=np.uint8)
+    return RecordTexts(group, np.frombuffer(b"".join(names), dtype=np.uint8), offsets)
+
+
+def encode_batch(
+    reads: ReadBatch, alignments: AlignmentBatch, reference: PackedReference, texts: RecordTexts
+) -> EncodedBatch:
+    """Return the records of a batch, sorted among themselves."""
+    n_reads = len(reads.offsets) - 1
+    keys = np.empty(len(alignments.read_index), dtype=np.int64)
+    sort_keys(alignments, reference.contig_offsets, keys)
+    first = np.empty(n_reads + 1, dtype=np.int64)
+    first_rows(alignments.read_index, first)
+    order = np.argsort(keys, kind="stable")
+    md_bytes, span, longest = text_bounds(reads, alignments)
+    scratch = (np.empty(span + PADDING, dtype=np.uint8), np.empty(longest + PADDING, dtype=np.uint8))
+    rows = _row_texts(len(keys), md_bytes, len(alignments.cigars))
+    describe_rows(reads, alignments, first, reference, texts, scratch, rows)
+    data = np.empty(rows.n_bytes[0] + PADDING, dtype=np.uint8)
+    offsets = np.empty(len(keys) + 1, dtype=np.int64)
+    encode_records(order, reads, alignments, first, texts, rows, np.empty(64, dtype=np.uint8), data, offsets)
+    return EncodedBatch(data[: offsets[-1]], offsets, keys[order])
+
+
+def _row_texts(n_rows: int, md_bytes: int, n_ops: int) -> RowTexts:
+    return RowTexts(
+        cigar_text=np.empty(10 * n_ops, dtype=np.uint8),  # 28 bits are at most 9 digits
+        cigar_starts=np.empty(n_rows + 1, dtype=np.int64),
+        md_text=np.empty(md_bytes, dtype=np.uint8),
+        md_starts=np.empty(n_rows + 1, dtype=np.int64),
+        edit_distance=np.empty(n_rows, dtype=np.int32),
+        n_bytes=np.zeros(1, dtype=np.int64),
+    )
+
+
+def index_suffix(path: Path, contigs: Sequence[Contig]) -> str:
+    """Return the suffix of the index that goes with an output: .bai, .csi or .crai."""
+    if path.suffix == ".cram":
+        return ".crai"
+    return ".csi" if any(contig.length > _MAX_BAI_CONTIG for contig in contigs) else ".bai"
+
+
+def write_index(path: Path, index: Path) -> None:
+    """Make the index of a finished BAM or CRAM file; its kind follows from the suffix of ``index``."""
+    options = ["-c"] if index.suffix == ".csi" else []
+    _run(pysam.index, *options, "-o", str(index), str(path))
+
+
+def convert_to_cram(bam: Path, cram: Path, fasta: Path) -> None:
+    """Write a sorted BAM as CRAM 3.0 against the reference's own FASTA."""
+    options = ["--no-PG", "-O", "cram,version=3.0", "-T", str(fasta), "-o", str(cram), str(bam)]
+    _run(pysam.view, *options)
+
+
+def _run(command: object, *arguments: str) -> None:
+    try:
+        command(*arguments, catch_stdout=False)  # type: ignore[operator]
+    except pysam.SamtoolsError as error:
+        message = " ".join(str(error).split())
+        raise ResourceError(
+            f"{arguments[-1]}: htslib could not write or index it ({message[:200]}). Check that the disk has "
+            "room, then run the same command again."
+        ) from error
