@@ -364,7 +364,7 @@ def _untrue(catalogue: str, report: Any) -> str:
     ]
     damage = f" The catalogue itself has {len(report.problems)} problems." if report.problems else ""
     return (
-        f"{catalogue}: {' and '.join(counts)} are not what was registered.{damage} Restore them from a backup, or "
+        f"{catalogue}: {' and '.join(counts)} are not what was registered.{damage} Restore them, or "
         "register what is there now."
     )
 

@@ -59,7 +59,7 @@ def _file_checksum(path: Path, advance: Advance) -> tuple[int, str]:
     digest, size = hashlib.sha256(), 0
     with path.open("rb", buffering=0) as handle:
         before = os.fstat(handle.fileno())
-        while chunk := handle.read(_CHUNK_BYTES):
+        while size <= before.st_size and (chunk := handle.read(_CHUNK_BYTES)):  # a log may grow for ever
             digest.update(chunk)
             size += len(chunk)
             advance(len(chunk))
