@@ -4,7 +4,7 @@ Arguments are returned quoted for a shell, ready to stand in a rule's command.
 """
 
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from genomehub.pipeline.workflow import Run
 
@@ -19,9 +19,10 @@ def lanes(run: Run, sample: str) -> str:
     return shlex.join(reads(run, sample))
 
 
-def exports(outputs: Mapping[str, str]) -> str:
+def exports(run: Run, sample: str) -> str:
     """The options of ``genomehub call`` for what is wanted beside the store: VCF, gVCF."""
-    return _options((f"--{kind}", outputs[kind]) for kind in ("vcf", "gvcf") if kind in outputs)
+    wanted = run.exports(sample)
+    return _options((f"--{kind}", wanted.get(kind)) for kind in ("vcf", "gvcf"))
 
 
 def regions(run: Run) -> str:

@@ -217,13 +217,14 @@ def failure(output: str, directory: Path) -> GenomehubError:
     output : the log of Snakemake
     directory : its working directory, to which the logs of jobs are relative
     """
-    logs = [directory / name for names in _JOB_LOG.findall(output) for name in names.split(", ")]
-    texts = [log.read_text(encoding="utf-8", errors="replace") for log in logs if log.is_file()]
-    status = _EXIT_STATUS.search("\n".join([output, *texts]))
+    paths = [directory / name for names in _JOB_LOG.findall(output) for name in names.split(", ")]
+    logs = {path: path.read_text(encoding="utf-8", errors="replace") for path in paths if path.is_file()}
+    status = _EXIT_STATUS.search("\n".join([output, *logs.values()]))
     kind = _KINDS.get(int(status[1]) if status else 1, GenomehubError)
-    for log, text in zip((log for log in logs if log.is_file()), texts, strict=True):
+    for path, text in logs.items():
         if sentence := _SENTENCE.search(text):
-            return kind(f"{sentence[1]} (from {log})")
-    if logs:
-        return kind(f"a job failed; its log says why: {logs[0]}")
+            return kind(f"{sentence[1]} (from {path})")
+    for path, text in logs.items():
+        if text.strip():  # a stack of Python, or what the system said: the last line names the reason
+            return kind(f"{text.strip().splitlines()[-1].strip()} (the end of {path})")
     return kind("the workflow did not finish; Snakemake says why above.")

@@ -110,20 +110,20 @@ class Run:
         path = f"{self._stem(sample)}.{self.alignment_suffix}"
         return {"alignments": path, "index": f"{path}.{self.index_suffix}"}
 
-    def call_outputs(self, sample: str = "{sample}") -> dict[str, str]:
-        """Return kind -> path of what calling makes; by default with Snakemake's wildcard for the sample."""
+    def exports(self, sample: str = "{sample}") -> dict[str, str]:
+        """Return kind -> path of the exports of a sample's calls; by default with Snakemake's wildcard."""
         stem = self._stem(sample)
-        outputs = {"calls": f"{stem}.vcz"}
+        exports: dict[str, str] = {}
         if self.settings["vcf"]:
-            outputs |= {"vcf": f"{stem}.vcf.gz", "vcf_index": f"{stem}.vcf.gz.tbi"}
+            exports |= {"vcf": f"{stem}.vcf.gz", "vcf_index": f"{stem}.vcf.gz.tbi"}
         if self.settings["gvcf"]:
-            outputs |= {"gvcf": f"{stem}.g.vcf.gz", "gvcf_index": f"{stem}.g.vcf.gz.tbi"}
-        return outputs
+            exports |= {"gvcf": f"{stem}.g.vcf.gz", "gvcf_index": f"{stem}.g.vcf.gz.tbi"}
+        return exports
 
     def outputs(self, sample: str) -> dict[str, str]:
         """Return kind -> path of every result of a sample, in the order in which they are made."""
         outputs = self.alignment_inputs(sample) if self.samples[sample].lanes else {}
-        outputs |= self.call_outputs(sample)
+        outputs |= {"calls": f"{self._stem(sample)}.vcz", **self.exports(sample)}
         outputs["qc"] = f"{self._folder(sample)}/qc"
         if self.samples[sample].truth is not None:
             outputs["evaluation"] = f"{self._stem(sample)}.evaluation.json"

@@ -125,5 +125,5 @@ def test_failure__on_another_node_the_exit_status_is_in_its_log(tmp_path):
 def test_failure__without_a_sentence(tmp_path):
     (tmp_path / "results/logs/align").mkdir(parents=True)
     (tmp_path / "results/logs/align/NA1.log").write_text("Killed\n")
-    assert "a job failed; its log says why" in str(launch.failure(LOG.format(status=137), tmp_path))
+    assert "Killed (the end of " in str(launch.failure(LOG.format(status=137), tmp_path))
     assert "Snakemake says why above" in str(launch.failure("", tmp_path))

@@ -68,7 +68,7 @@ def test_outputs__bam_without_exports(folder):
 def test_commands__quoted_for_a_shell(folder):
     run = workflow.read_run(write(folder, regions="c.bed", project="p1"))
     assert commands.reads(run, "NA1") == [f"{folder}/a 1.fq", f"{folder}/a 2.fq", f"{folder}/b.fq"]
-    assert shlex.split(commands.exports(run.call_outputs("NA1"))) == [
+    assert shlex.split(commands.exports(run, "NA1")) == [
         "--vcf", "results/samples/NA1/NA1.vcf.gz", "--gvcf", "results/samples/NA1/NA1.g.vcf.gz",
     ]  # fmt: skip
     assert commands.regions(run) == f"--regions {folder}/c.bed"

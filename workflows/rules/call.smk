@@ -4,7 +4,8 @@ rule call:
         unpack(lambda wildcards: RUN.alignment_inputs(wildcards.sample)),
         reference=RUN.reference,
     output:
-        **RUN.call_outputs(),
+        **RUN.exports(),
+        calls=directory("results/samples/{sample}/{sample}.vcz"),
         cost="results/samples/{sample}/cost/call.json",
     log:
         "results/logs/call/{sample}.log",
@@ -17,7 +18,7 @@ rule call:
         mem_mb=lambda wildcards, attempt: 24_000 * attempt,
         runtime=lambda wildcards, attempt: 480 * attempt,
     params:
-        exports=lambda wildcards, output: commands.exports(output),
+        exports=lambda wildcards: commands.exports(RUN, wildcards.sample),
         regions=commands.regions(RUN),
     message:
         "{wildcards.sample}: call variants"
