@@ -90,6 +90,7 @@ def best_stretch(strands, begin, window, length, scoring):
     -------
     total, score : with and without the bonus for each end of the read that is reached
     start, end : the stretch of the read
+        all 0 if the stretch with the best total has no positive score
 
     Notes
     -----
@@ -116,10 +117,10 @@ def best_stretch(strands, begin, window, length, scoring):
     current += (length - last) * scoring.match + scoring.end_bonus
     if current >= total and length > current_start:
         total, best_start, best_end = current, current_start, np.int64(length)
-    bonus = np.int64(0)
-    if best_end > best_start:
-        bonus = scoring.end_bonus * ((best_start == 0) + (best_end == length))
-    return total, total - bonus, best_start, best_end
+    score = total - scoring.end_bonus * ((best_start == 0) + (best_end == length))
+    if score <= 0:
+        return np.int64(0), np.int64(0), np.int64(0), np.int64(0)
+    return total, score, best_start, best_end
 
 
 @inline

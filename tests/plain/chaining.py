@@ -1,0 +1,69 @@
+"""Plain twin of kernels/chaining.py: a hit is (strand, diagonal, position), a run a dictionary."""
+
+
+def runs_of(hits, k):
+    runs = []
+    for strand, diagonal, position in sorted(hits):
+        if not runs or (runs[-1]["strand"], runs[-1]["diagonal"]) != (strand, diagonal):
+            runs.append({"strand": strand, "diagonal": diagonal, "bases": set(), "taken": False})
+        runs[-1]["bases"] |= set(range(position, position + k))
+    for run in runs:
+        run["begin"], run["end"] = min(run["bases"]), max(run["bases"]) + 1
+        run["covered"] = len(run["bases"])
+    return runs
+
+
+def gap_cost(gap):
+    return max(1, gap.bit_length())
+
+
+def joined(anchor, run, span):
+    """Bases that ``run`` adds to the chain that spans ``span`` of the read, and the new span."""
+    shift = run["diagonal"] - anchor["diagonal"]
+    begin, end = span
+    if run["end"] > end:
+        gain = min(run["covered"], run["end"] - max(run["begin"], end + max(0, -shift))) - gap_cost(
+            abs(shift)
+        )
+        if gain > 0:
+            return gain, (begin, run["end"])
+    if run["begin"] < begin:
+        gain = min(run["covered"], min(run["end"], begin - max(0, shift)) - run["begin"]) - gap_cost(
+            abs(shift)
+        )
+        if gain > 0:
+            return gain, (run["begin"], end)
+    return 0, span
+
+
+def chain_hits(hits, k, length, max_gap, max_candidates, min_ratio):
+    """Candidates, each (strand, diagonal, low, high, anchor, covered)."""
+    runs = runs_of(hits, k)
+    candidates, floor = [], 0
+    while len(candidates) < max_candidates:
+        free = [run for run in runs if not run["taken"]]
+        if not free:
+            break
+        anchor = max(free, key=lambda run: run["covered"])
+        if anchor["covered"] < floor:
+            break
+        anchor["taken"] = True
+        span, covered, reach = (anchor["begin"], anchor["end"]), anchor["covered"], {-1: 0, 1: 0}
+        at = runs.index(anchor)
+        for step, others in ((-1, runs[:at][::-1]), (1, runs[at + 1 :])):
+            for run in others:
+                shift = run["diagonal"] - anchor["diagonal"]
+                if run["strand"] != anchor["strand"] or abs(shift) > max_gap:
+                    break
+                if run["taken"]:
+                    continue
+                gain, span = joined(anchor, run, span)
+                covered += gain
+                if gain > 0:
+                    reach[step] = shift
+                run["taken"] = gain > 0 or abs(shift) <= length // 20
+        floor = max(floor, min_ratio * covered)
+        candidates.append(
+            (anchor["strand"], anchor["diagonal"], reach[-1], reach[1], anchor["begin"], covered)
+        )
+    return candidates

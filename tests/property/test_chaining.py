@@ -1,0 +1,65 @@
+"""chain_hits: equal to its plain twin, and hand-made chains."""
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from plain import chaining as plain
+
+from genomehub.align.chains import empty_candidates
+from genomehub.kernels.chaining import ChainLimits, Runs, chain_hits, pack_hit
+
+LIMITS = ChainLimits(max_gap=100, max_candidates=24, min_ratio=0.3)
+hits_of_a_read = st.lists(
+    st.tuples(
+        st.integers(0, 1),
+        st.one_of(st.integers(1000, 1130), st.integers(-40, 40), st.just(5000)),
+        st.integers(0, 130),
+    ),
+    max_size=40,
+    unique=True,
+)
+
+
+def chain(hits, k=20, length=150, limits=LIMITS):
+    words = np.array([pack_hit(*hit) for hit in hits], np.uint64)
+    n = len(hits)
+    runs = Runs(np.empty(n, np.int64), *(np.empty(n, np.int32) for _ in range(3)))
+    out = empty_candidates(1, limits.max_candidates)
+    found = chain_hits(words, n, k, length, limits, runs, out, 0)
+    return [tuple(int(array[i]) for array in out[1:]) for i in range(found)]
+
+
+@settings(max_examples=300, deadline=None)
+@given(hits_of_a_read)
+def test_chain_hits__equals_plain(hits):
+    assert chain(hits) == plain.chain_hits(hits, 20, 150, *LIMITS)
+
+
+@settings(max_examples=100, deadline=None)
+@given(hits_of_a_read, st.randoms())
+def test_chain_hits__order_of_hits_is_nothing(hits, random):
+    shuffled = hits.copy()
+    random.shuffle(shuffled)
+    assert chain(hits) == chain(shuffled)
+
+
+def test_chain_hits__one_diagonal():
+    assert chain([(0, 700, 0), (0, 700, 30), (0, 700, 40)]) == [(0, 700, 0, 0, 0, 50)]
+
+
+def test_chain_hits__deletion_joins_two_diagonals():
+    hits = [(1, 700, 0), (1, 700, 25), (1, 710, 80), (1, 710, 100), (1, 710, 120)]
+    assert chain(hits) == [(1, 710, -10, 0, 80, 60 + 40 - 4)]
+
+
+def test_chain_hits__strands_stay_apart():
+    assert chain([(0, 700, 0), (1, 700, 40)]) == [(0, 700, 0, 0, 0, 20), (1, 700, 0, 0, 40, 20)]
+
+
+def test_chain_hits__weak_chains_are_dropped():
+    hits = [(0, 700, position) for position in range(0, 100, 5)] + [(0, 90_000, 3)]
+    assert [candidate[1] for candidate in chain(hits)] == [700]
+
+
+def test_chain_hits__no_hits():
+    assert chain([]) == []
