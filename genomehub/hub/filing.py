@@ -393,11 +393,10 @@ def _measure(session: Session, entry: models.Entry, result: Result) -> None:
     for some in batched(numbers, 1000):  # databases bound the number of parameters
         named = select(models.Measure.name, models.Measure.id).where(models.Measure.name.in_(some))
         known.update((name, row) for name, row in session.execute(named))
-    for name in numbers.keys() - known.keys():
-        measure = models.Measure(name=name)
-        session.add(measure)
-        session.flush()
-        known[name] = measure.id
+    new = [models.Measure(name=name) for name in numbers if name not in known]
+    session.add_all(new)
+    session.flush()
+    known |= {measure.name: measure.id for measure in new}
     session.add_all(
         models.Measurement(entry_id=entry.id, measure_id=known[name], value=value)
         for name, value in numbers.items()

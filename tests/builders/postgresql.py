@@ -40,12 +40,12 @@ def cluster() -> Iterator[str]:
         assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
 
     data, log = str(folder / "data"), str(folder / "log")
-    run("initdb", "-D", data, "-A", "trust", "-U", "hub", "-E", "UTF8", "--no-sync")
+    run("initdb", "-D", data, "-A", "trust", "-U", "hub", "--locale=C.UTF-8", "--no-sync")
     options = f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync=off"
     try:
         run("pg_ctl", "-D", data, "-l", log, "-w", "-o", options, "start")
         yield f"postgresql://hub@/postgres?host={folder}"
-        run("pg_ctl", "-D", data, "-w", "-m", "fast", "stop")
+        run("pg_ctl", "-D", data, "-w", "-m", "immediate", "stop")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
