@@ -4,6 +4,7 @@ rule settings:
         config="results/config.yaml",
     log:
         "results/logs/settings.log",
+    localrule: True
     conda:
         "../envs/genomehub.yaml"
     params:
@@ -21,6 +22,7 @@ if RUN.settings["catalogue"] is not None:
             ready=touch("results/catalogue.ready"),
         log:
             "results/logs/catalogue.log",
+        localrule: True
         conda:
             "../envs/genomehub.yaml"
         params:
@@ -41,6 +43,7 @@ if RUN.settings["catalogue"] is not None:
             "results/logs/register/{sample}.log",
         benchmark:
             "results/benchmarks/register/{sample}.tsv"
+        localrule: True
         conda:
             "../envs/genomehub.yaml"
         resources:

@@ -25,6 +25,7 @@ rule complete:
         table="results/complete.tsv",
     log:
         "results/logs/complete.log",
+    localrule: True
     conda:
         "../envs/genomehub.yaml"
     message:
