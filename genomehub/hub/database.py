@@ -69,7 +69,7 @@ def locate(catalogue: str | Path) -> Location:
         return _sqlite(Path(given))
     try:
         url = make_url(given)
-    except ArgumentError as error:
+    except (ArgumentError, ValueError) as error:
         raise ConfigError(
             "the catalogue's URL cannot be understood. Give a path, or postgresql://USER@HOST/DATABASE."
         ) from error
