@@ -127,6 +127,7 @@ def register(**options: Any) -> None:
     from genomehub.hub.records import to_json
 
     with Catalogue.open(options["catalogue"]) as catalogue:
+        options["parents"] = tuple(catalogue.get(parent).id for parent in options["parents"])
         with TerminalProgress() as progress:
             result = _read_result(options, progress)
         done = catalogue.register(result, actor=options["actor"], correct_sex=options["correct_sex"])

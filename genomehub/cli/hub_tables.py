@@ -37,6 +37,10 @@ def human_size(n_bytes: int) -> str:
     return f"{size:.0f} B" if unit == 0 else f"{size:.3g} {_UNITS[unit]}"
 
 
+def _count(n: int, one: str, several: str) -> str:
+    return f"{n:,} {one if n == 1 else several}"
+
+
 def human_time(time: datetime) -> str:
     """Return a time in UTC to the minute."""
     return time.astimezone(UTC).strftime("%Y-%m-%d %H:%M")
@@ -65,7 +69,8 @@ def registration(done: Registration) -> str:
     """Return what a registration did, in a line."""
     entry = done.entry
     size = human_size(sum(file.size_bytes for file in entry.files))
-    what = f"{entry.id[:SHORT_ID]}  {entry.dataset} version {entry.version}, {len(entry.files)} files, {size}"
+    n_files = _count(len(entry.files), "file", "files")
+    what = f"{entry.id[:SHORT_ID]}  {entry.dataset} version {entry.version}, {n_files}, {size}"
     if done.outcome == "registered":
         former = f"; supersedes {entry.supersedes[:SHORT_ID]}" if entry.supersedes else ""
         return f"registered {what}{former}"
@@ -163,7 +168,7 @@ def _section(console: Console, title: str, content: Table | Text | None) -> None
 def _files(files: Iterable[FileRecord]) -> Table | None:
     table = _table("kind", "size", "sha256", "path", right=["size"], fold=["path"])
     for file in files:
-        in_folder = f" ({file.n_files} files)" if file.n_files is not None else ""
+        in_folder = "" if file.n_files is None else f" ({_count(file.n_files, 'file', 'files')})"
         _row(table, file.kind, human_size(file.size_bytes), file.sha256[:16], f"{file.path}{in_folder}")
     return table if table.row_count else None
 
@@ -227,4 +232,5 @@ def print_verification(report: Verification) -> None:
     for problem in report.problems:
         console.print(Text(problem))
     good = len(report.files) - len(report.failed)
-    console.print(Text(f"{report.n_entries} entries, {good} of {len(report.files)} files as registered"))
+    entries = _count(report.n_entries, "entry", "entries")
+    console.print(Text(f"{entries}, {good} of {len(report.files)} files as registered"))

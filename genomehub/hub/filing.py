@@ -80,7 +80,7 @@ def check_name(what: str, name: str) -> str:
     """Return ``name`` if it can name a ``what``: 1 to 200 characters, none of control, no outer space."""
     if not name or len(name) > NAME_LENGTH or name != name.strip() or _CONTROL.search(name):
         raise ConfigError(
-            f"{name[:40]!r} cannot be the name of a {what}: 1 to {NAME_LENGTH} printable characters are "
+            f"{name[:40]!r} cannot be the name of the {what}: 1 to {NAME_LENGTH} printable characters are "
             "expected, without white space at its ends."
         )
     return name

@@ -3,6 +3,7 @@
 Only text is read here (JSON, YAML, TOML, TSV); no data file is opened.
 """
 
+import contextlib
 import csv
 import dataclasses
 import importlib.metadata
@@ -231,7 +232,8 @@ def flat_numbers(values: Any, prefix: str = "") -> Iterable[tuple[str, float]]:
         for key, value in values.items():
             yield from flat_numbers(value, f"{prefix}.{key}" if prefix else str(key))
     elif isinstance(values, int | float) and not isinstance(values, bool):
-        yield prefix, float(values)
+        with contextlib.suppress(OverflowError):  # an integer beyond 1e308 measures nothing
+            yield prefix, float(values)
 
 
 def _text(path: Path) -> str:

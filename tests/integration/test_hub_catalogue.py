@@ -251,12 +251,12 @@ def test_register__many_values(catalogue):
         ({"samples": ("a", "a")}, "a sample is named twice"),
         ({"samples": ()}, "needs a name: --dataset NAME"),
         ({"samples": ("a", "b"), "dataset": "x", "sex": "male"}, "for a result of one sample only"),
-        ({"samples": (" a",)}, "' a' cannot be the name of a sample"),
-        ({"project": ""}, "'' cannot be the name of a project"),
-        ({"dataset": "x" * 201}, "cannot be the name of a dataset"),
-        ({"dataset": "a\x1b[31m"}, "cannot be the name of a dataset"),
+        ({"samples": (" a",)}, "' a' cannot be the name of the sample"),
+        ({"project": ""}, "'' cannot be the name of the project"),
+        ({"dataset": "x" * 201}, "cannot be the name of the dataset"),
+        ({"dataset": "a\x1b[31m"}, "cannot be the name of the dataset"),
         ({"title": "a\x1b[31m"}, "the title holds control characters"),
-        ({"costs": (CostRecord(""),)}, "cannot be the name of a stage"),
+        ({"costs": (CostRecord(""),)}, "cannot be the name of the stage"),
     ],
 )
 def test_register__wrong_description(catalogue, change, message):

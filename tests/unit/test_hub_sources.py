@@ -150,7 +150,7 @@ def test_kind_of__unknown():
 
 
 def test_flat_numbers__lists_and_truth_values_left_out():
-    values = {"a": {"b": 1, "c": [1, 2], "d": True, "e": None}, "f": 2.5, "g": "x"}
+    values = {"a": {"b": 1, "c": [1, 2], "d": True, "e": None}, "f": 2.5, "g": "x", "h": 10**400}
     assert dict(sources.flat_numbers(values)) == {"a.b": 1.0, "f": 2.5}
     assert all(math.isfinite(value) for _, value in sources.flat_numbers(values))
 
