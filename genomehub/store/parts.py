@@ -115,7 +115,7 @@ def _complete_variants(arrays: Arrays, n_filters: int, place: str) -> Arrays:
         given = alleles if spec.name == "variant_allele" else arrays.get(spec.name)
         full[spec.name] = _conform(spec, given, shape, present, place)
     full.update(derived_arrays(full, present))
-    return {spec.name: _rounded(full[spec.name], spec.decimals) for spec in _ROW_ARRAYS}
+    return {spec.name: rounded(full[spec.name], spec.decimals) for spec in _ROW_ARRAYS}
 
 
 def _trimmed_alleles(arrays: Arrays) -> np.ndarray:
@@ -177,7 +177,7 @@ def derived_arrays(full: Arrays, present: np.ndarray) -> Arrays:
     }
 
 
-def _rounded(values: np.ndarray, decimals: int) -> np.ndarray:
+def rounded(values: np.ndarray, decimals: int) -> np.ndarray:
     """Round floats to ``decimals`` places and six significant digits, so that every tool prints the same."""
     if values.dtype.kind != "f":
         return values

@@ -322,6 +322,7 @@ def _create(
         spec.name, shape=shape, dtype=dtype, chunks=tuple(max(1, size) for size in chunks),
         compressors=[numcodecs.Blosc(cname="zstd", clevel=5, shuffle=shuffle)],
         filters=[numcodecs.VLenUTF8()] if dtype.kind == "T" else None, fill_value=None,
+        config={"write_empty_chunks": True},  # without a fill value an absent chunk means nothing
     )  # fmt: skip
     array.attrs.update({"_ARRAY_DIMENSIONS": list(spec.dims), "description": spec.meaning})
     return array
