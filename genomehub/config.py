@@ -75,7 +75,22 @@ class AlignConfig:
 
 @dataclasses.dataclass(frozen=True)
 class SortConfig:
-    """Alignments to a sorted, duplicate-marked file."""
+    """Alignments to a sorted, duplicate-marked file.
+
+    templates_per_batch : templates that are aligned and encoded at a time
+    bin_bp : bases of the genome whose records are sorted at a time
+    duplicate_bins : bins whose duplicates are decided at a time
+    spill_buffer_bytes : records held in memory before they are spilled to their bins
+    min_duplicate_quality : Phred from which a base counts when the best of duplicates is chosen (picard: 15)
+    level : BGZF compression, 1 (quick) to 9 (small)
+    """
+
+    templates_per_batch: int = 2**15
+    bin_bp: int = 2**21
+    duplicate_bins: int = 16
+    spill_buffer_bytes: int = 2**28
+    min_duplicate_quality: int = 15
+    level: int = 1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -171,6 +186,26 @@ class EvaluateConfig:
     cluster_gap: int = 50
     max_states: int = 4096
     roc_points: int = 200
+
+
+@dataclasses.dataclass(frozen=True)
+class QcConfig:
+    """Alignments and calls to quality metrics (docs/qc.md defines each metric).
+
+    partition_bp : span of one task, rounded to whole windows; metrics do not depend on it
+    n_windows : about so many windows of the coverage profile in the whole genome
+    max_cycles : read positions that are told apart; later ones are left out of the plots by cycle
+    max_insert : bp, longest insert that is counted on its own
+    max_depth : depths above are counted as this one in the histogram (not in the mean)
+    gc_window : bp of the windows in which depth is compared with GC content
+    """
+
+    partition_bp: int = 4_000_000
+    n_windows: int = 2_000
+    max_cycles: int = 512
+    max_insert: int = 20_000
+    max_depth: int = 5_000
+    gc_window: int = 100
 
 
 def as_dict(config: Any) -> dict[str, Any]:

@@ -1,0 +1,399 @@
+"""FASTQ to one sorted, duplicate-marked, indexed BAM or CRAM: joins reader, mapper, bins and files.
+
+Three rounds of tasks: batches of reads are aligned and dropped into bins; duplicates are decided from the
+marks of each bin of ends; bins are sorted, marked and compressed in the order of the output. Batches have a
+fixed size and all is put together in input or genome order, so the bytes do not depend on the workers.
+"""
+
+import functools
+import os
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from genomehub.align import duplicates
+from genomehub.align.duplication import LibraryDuplication, metrics_text
+from genomehub.align.mapper import estimate_insert_sizes, map_batch
+from genomehub.config import AlignConfig, SortConfig
+from genomehub.errors import ConfigError
+from genomehub.files import atomic_output, os_error, require_writable_parent
+from genomehub.formats import bam, bgzf
+from genomehub.formats.fastq import Lane, read_batches
+from genomehub.pipeline.workers import Workers
+from genomehub.store.alignments import (
+    BinJob,
+    BinLayout,
+    BinStore,
+    Piece,
+    bin_jobs,
+    cut_records,
+    cut_rows,
+    finish_bin,
+)
+from genomehub.store.reference import Reference
+from genomehub.types import Flag, InsertSizeModel, NoProgress, Progress, ReadBatch, ReadGroup
+
+_SUFFIXES = (".bam", ".cram")
+_MARK_WORDS = 3
+#: What is counted of each batch, in this order.
+_COUNTS = ("reads", "mapped", "proper", "supplementary")
+
+
+class AlignSummary(NamedTuple):
+    """What a run of ``align`` did; ``as_json`` gives it to machines.
+
+    sample : name
+    reads, mapped, properly_paired, duplicates : primary records; supplementary : the others
+    libraries : duplication of each library
+    insert_sizes : model of each read group
+    wall_seconds, core_seconds : of the whole run; core seconds of workers elsewhere are not known here
+    """
+
+    sample: str
+    reads: int
+    mapped: int
+    properly_paired: int
+    duplicates: int
+    supplementary: int
+    libraries: tuple[LibraryDuplication, ...]
+    insert_sizes: dict[str, InsertSizeModel]
+    wall_seconds: float
+    core_seconds: float
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the summary as plain dictionaries."""
+        groups = {
+            group: {
+                "mean_bp": round(model.mean, 1),
+                "standard_deviation_bp": round(model.standard_deviation, 1),
+                "low_bp": model.low,
+                "high_bp": model.high,
+                "n_pairs": model.n_pairs,
+            }
+            for group, model in self.insert_sizes.items()
+        }
+        libraries = {
+            library.library: {
+                "read_pairs_examined": library.read_pairs_examined,
+                "unpaired_reads_examined": library.unpaired_reads_examined,
+                "read_pair_duplicates": library.read_pair_duplicates,
+                "unpaired_read_duplicates": library.unpaired_read_duplicates,
+                "fraction_duplication": round(library.fraction, 6),
+                "estimated_library_size": library.estimated_library_size,
+            }
+            for library in self.libraries
+        }
+        return {**self._asdict(), "insert_sizes": groups, "libraries": libraries}
+
+
+class BatchItem(NamedTuple):
+    """A task: a batch, and the insert sizes of its read group."""
+
+    reads: ReadBatch
+    insert_sizes: InsertSizeModel
+
+
+class BatchResult(NamedTuple):
+    """What a batch leaves: records and marks cut into bins, and counts."""
+
+    read_group: int
+    n_templates: int
+    records: list[Piece]
+    marks: list[Piece]
+    examined: np.ndarray
+    counts: np.ndarray
+
+
+class BatchTask(NamedTuple):
+    """Aligns and encodes one batch; travels to workers, which map the reference into their own memory."""
+
+    reference: str
+    groups: tuple[ReadGroup, ...]
+    libraries: tuple[int, ...]
+    align: AlignConfig
+    sort: SortConfig
+
+    def __call__(self, item: BatchItem) -> BatchResult:
+        reference = _open(self.reference)
+        reads, group = item.reads, item.reads.read_group
+        alignments = map_batch(reads, reference.seeds, reference.bases, self.align, item.insert_sizes)
+        texts = bam.record_texts(reference.contigs, self.groups[group])
+        encoded = bam.encode_batch(reads, alignments, reference.bases, texts)
+        marks, examined = duplicates.template_marks(
+            reads, alignments, self.libraries[group], self.sort.min_duplicate_quality
+        )
+        places = duplicates.places(marks, reference.bases.contig_offsets)
+        return BatchResult(
+            group,
+            len(reads.name_offsets) - 1,
+            cut_records(encoded, BinLayout.of(reference.bases, self.sort.bin_bp)),
+            cut_rows(marks, places, BinLayout.of(reference.bases, _marks_width(self.sort))),
+            examined,
+            _count(alignments.flag),
+        )
+
+
+class DecideTask(NamedTuple):
+    """Decides the duplicates of one bin of marks, given as its file."""
+
+    n_libraries: int
+
+    def __call__(self, path: str) -> duplicates.Decisions:
+        words = np.fromfile(path, dtype=np.uint64)
+        rows = len(words) // _MARK_WORDS  # spare bytes follow
+        return duplicates.decide(words[: rows * _MARK_WORDS].reshape(rows, _MARK_WORDS), self.n_libraries)
+
+
+class FinishTask(NamedTuple):
+    """Sorts, marks and compresses a bin."""
+
+    reference: str
+    level: int
+
+    def __call__(self, job: BinJob) -> list[bytes]:
+        return finish_bin(job, _open(self.reference).bases.contig_offsets, self.level)
+
+
+@functools.lru_cache(maxsize=2)
+def _open(path: str) -> Reference:
+    return Reference.open(path)
+
+
+def _marks_width(config: SortConfig) -> int:
+    return config.bin_bp * config.duplicate_bins
+
+
+def _count(flags: np.ndarray) -> np.ndarray:
+    primary = flags & (Flag.SECONDARY | Flag.SUPPLEMENTARY) == 0
+    mapped = primary & (flags & Flag.UNMAPPED == 0)
+    proper = mapped & (flags & Flag.PROPER_PAIR != 0)
+    return np.array([primary.sum(), mapped.sum(), proper.sum(), (~primary).sum()], dtype=np.int64)
+
+
+def align(
+    reference_path: str | os.PathLike[str],
+    lanes: Sequence[Lane],
+    output: str | os.PathLike[str],
+    align_config: AlignConfig | None = None,
+    sort_config: SortConfig | None = None,
+    threads: int | None = None,
+    scheduler_file: str | None = None,
+    metrics: str | os.PathLike[str] | None = None,
+    temporary: str | os.PathLike[str] | None = None,
+    progress: Progress | None = None,
+) -> AlignSummary:
+    """Align the reads of one sample and write them sorted, duplicate-marked and indexed.
+
+    Parameters
+    ----------
+    reference_path : reference directory
+    lanes : FASTQ files with their read groups; groups may share an ID only if they are the same
+    output : name ending in .bam or .cram; the index is written beside it
+    metrics : duplicate metrics in picard's form, for MultiQC
+    temporary : folder for spilled records, about the size of the uncompressed BAM; default: beside the output
+
+    Raises
+    ------
+    ConfigError
+        The output's suffix or the read groups make no sense.
+    InputError, StoreError, ResourceError
+        Of reading, of the reference, of writing; nothing is left under a final name.
+    """
+    started = time.monotonic(), time.process_time()
+    output, lanes = _checked_output(output), _checked_lanes(lanes)
+    reference = Reference.open(reference_path)
+    run = _Run(
+        reference, lanes, align_config or AlignConfig(), sort_config or SortConfig(), progress or NoProgress()
+    )
+    require_writable_parent(output)
+    folder = require_writable_parent(Path(temporary) / "x").parent if temporary else output.parent
+    try:
+        with (
+            tempfile.TemporaryDirectory(prefix=f".{output.name}.", suffix=".tmp", dir=folder) as spill,
+            Workers(threads, scheduler_file) as workers,
+        ):
+            run.align(workers, Path(spill))
+            run.decide(workers)
+            _publish(run, workers, output)
+    except OSError as error:
+        raise os_error(output, error) from error
+    if metrics is not None:
+        with atomic_output(metrics) as path:
+            path.write_text(metrics_text(run.libraries(), run.set_sizes))
+    return run.summary(time.monotonic() - started[0], time.process_time() - started[1])
+
+
+def _publish(run: "_Run", workers: Workers, output: Path) -> None:
+    """Write BAM or CRAM and index under temporary names; the index gets its name first."""
+    index = Path(f"{output}{bam.index_suffix(output, run.reference.contigs)}")
+    with atomic_output(output) as path, atomic_output(index) as index_path:
+        if output.suffix == ".cram":
+            sorted_bam = run.spill / "sorted.bam"
+            run.write_bam(workers, sorted_bam)
+            run.progress.start("writing CRAM", None, "")
+            bam.convert_to_cram(sorted_bam, path, run.reference.fasta)
+        else:
+            run.write_bam(workers, path)
+            run.progress.start("indexing", None, "")
+        bam.write_index(path, index_path)
+        run.progress.finish()
+
+
+def _checked_output(output: str | os.PathLike[str]) -> Path:
+    path = Path(output)
+    if path.suffix not in _SUFFIXES:
+        raise ConfigError(
+            f"{path}: the output's name must end in .bam or .cram, which also chooses the format."
+        )
+    if path.is_dir():
+        raise ConfigError(f"{path}: is a folder; name a file to write.")
+    return path
+
+
+def _checked_lanes(lanes: Sequence[Lane]) -> tuple[Lane, ...]:
+    if not lanes:
+        raise ConfigError("no reads were given. Name the FASTQ file(s) R1 [R2], or lanes.")
+    by_id: dict[str, ReadGroup] = {}
+    for lane in lanes:
+        known = by_id.setdefault(lane.read_group.id, lane.read_group)
+        if known != lane.read_group:
+            raise ConfigError(
+                f'read group "{known.id}" is given twice with different fields ({known} and '
+                f"{lane.read_group}). Give each lane an ID of its own."
+            )
+    return tuple(lanes)
+
+
+class _Run:
+    """The state of one run: counts and what lies in the bins."""
+
+    def __init__(
+        self,
+        reference: Reference,
+        lanes: tuple[Lane, ...],
+        align_config: AlignConfig,
+        sort_config: SortConfig,
+        progress: Progress,
+    ) -> None:
+        self.reference, self.lanes, self.progress = reference, lanes, progress
+        self._align_config, self._sort_config = align_config, sort_config
+        self.groups = tuple(dict.fromkeys(lane.read_group for lane in lanes))
+        self._library_names = tuple(dict.fromkeys(group.library for group in self.groups))
+        duplicates.check_limits(len(self._library_names), len(reference.contigs))
+        self._insert_sizes: dict[str, InsertSizeModel] = {}
+        n_libraries = len(self._library_names)
+        self._examined = np.zeros((n_libraries, 3), dtype=np.int64)
+        self._counts = np.zeros((n_libraries, len(_COUNTS)), dtype=np.int64)
+        self._duplicates = np.zeros((n_libraries, 2), dtype=np.int64)
+        self.set_sizes = np.zeros(duplicates.MAX_SET_SIZE, dtype=np.int64)
+        self._n_templates = 0
+
+    def align(self, workers: Workers, spill: Path) -> None:
+        """Align all reads into bins."""
+        self.spill = spill
+        config = self._sort_config
+        self._records = BinStore(spill, "records", config.spill_buffer_bytes)
+        self._marks = BinStore(spill, "marks", config.spill_buffer_bytes // 8)
+        libraries = tuple(self._library_names.index(group.library) for group in self.groups)
+        task = BatchTask(str(self.reference.path), self.groups, libraries, self._align_config, config)
+        self.progress.start("aligning", None, "templates")
+        for result in workers.map(task, self._items()):
+            self._records.add(result.records)
+            self._marks.add(result.marks)
+            library = libraries[result.read_group]
+            self._examined[library] += result.examined
+            self._counts[library] += result.counts
+            self._n_templates += result.n_templates
+            self.progress.advance(result.n_templates)
+        self._records.seal()
+        self._marks.seal()
+        self.progress.finish()
+
+    def _items(self) -> Iterator[BatchItem]:
+        """Batches of all lanes in order; the first of each read group tells its insert sizes."""
+        first_template = 0
+        for lane in self.lanes:
+            group = self.groups.index(lane.read_group)
+            for reads in read_batches(lane, self._sort_config.templates_per_batch, first_template, group):
+                if lane.read_group.id not in self._insert_sizes:
+                    self._insert_sizes[lane.read_group.id] = estimate_insert_sizes(
+                        reads, self.reference.seeds, self.reference.bases, self._align_config
+                    )
+                first_template += len(reads.name_offsets) - 1
+                yield BatchItem(reads, self._insert_sizes[lane.read_group.id])
+
+    def decide(self, workers: Workers) -> None:
+        """Decide which templates are duplicates and leave a bit for each in a file."""
+        flags = np.zeros(self._n_templates // 8 + 1, dtype=np.uint8)
+        numbers = sorted(self._marks.counts)
+        self.progress.start("finding duplicates", len(numbers), "bins")
+        paths = (str(self._marks.path(number)) for number in numbers)
+        for decisions in workers.map(DecideTask(len(self._library_names)), paths):
+            bits = np.uint8(1) << (decisions.ordinals & 7).astype(np.uint8)
+            np.bitwise_or.at(flags, decisions.ordinals >> 3, bits)
+            self._duplicates += decisions.counts
+            self.set_sizes += decisions.set_sizes
+            self.progress.advance(1)
+        np.save(self._duplicates_path, flags)
+        self.progress.finish()
+
+    @property
+    def _duplicates_path(self) -> Path:
+        return self.spill / "duplicates.npy"
+
+    def write_bam(self, workers: Workers, path: Path) -> None:
+        """Finish all bins and write them as one BAM file; each bin's file is removed once it is written."""
+        header = bam.header_bytes(
+            bam.header_text(self.reference.contigs, self.groups), self.reference.contigs
+        )
+        layout = BinLayout.of(self.reference.bases, self._sort_config.bin_bp)
+        jobs = bin_jobs(self._records, layout, self._duplicates_path)
+        level = self._sort_config.level
+        self.progress.start("sorting and writing", len(jobs), "bins")
+        with path.open("wb") as handle:
+            handle.writelines(bgzf.compress(np.frombuffer(header, dtype=np.uint8), level))
+            results = workers.map(FinishTask(str(self.reference.path), level), jobs)
+            for job, blocks in zip(jobs, results, strict=True):
+                handle.writelines(blocks)
+                if job.part + 1 == job.n_parts:
+                    Path(job.path).unlink()
+                self.progress.advance(1)
+            handle.write(bgzf.EOF_BLOCK)
+        self.progress.finish()
+
+    def libraries(self) -> list[LibraryDuplication]:
+        """Duplication of each library."""
+        supplementary = self._counts[:, _COUNTS.index("supplementary")]
+        return [
+            LibraryDuplication(
+                library=name,
+                unpaired_reads_examined=int(self._examined[i, 1]),
+                read_pairs_examined=int(self._examined[i, 0]),
+                secondary_or_supplementary_reads=int(supplementary[i]),
+                unmapped_reads=int(self._examined[i, 2]),
+                unpaired_read_duplicates=int(self._duplicates[i, 1]),
+                read_pair_duplicates=int(self._duplicates[i, 0]),
+            )
+            for i, name in enumerate(self._library_names)
+        ]
+
+    def summary(self, wall_seconds: float, core_seconds: float) -> AlignSummary:
+        """What was done."""
+        libraries = tuple(self.libraries())
+        reads, mapped, proper, supplementary = map(int, self._counts.sum(axis=0))
+        return AlignSummary(
+            sample=self.groups[0].sample,
+            reads=reads,
+            mapped=mapped,
+            properly_paired=proper,
+            duplicates=sum(library.duplicate_reads for library in libraries),
+            supplementary=supplementary,
+            libraries=libraries,
+            insert_sizes=self._insert_sizes,
+            wall_seconds=round(wall_seconds, 2),
+            core_seconds=round(core_seconds, 2),
+        )
