@@ -20,13 +20,16 @@ import yaml
 
 import genomehub
 from genomehub.errors import ConfigError, StoreError
-from genomehub.files import atomic_output, require_file
+from genomehub.files import atomic_output, require_file, size_bytes
 from genomehub.pipeline.sample_checks import find_index, resolve
 from genomehub.pipeline.samples import Sample, read_samples
 
 #: Settings that name a file which must exist, and are relative to the configuration.
 _INPUT_SETTINGS = ("samples", "reference", "regions")
-_FASTA_SUFFIXES = (".gz", ".bgz", ".fa", ".fasta", ".fna")
+_COMPRESSED = (".gz", ".bgz")
+_FASTA_SUFFIXES = (*_COMPRESSED, ".fa", ".fasta", ".fna")
+#: About, for a vertebrate's genome in gzip.
+_BASES_PER_PACKED_BYTE = 3.5
 
 
 def workflow_directory() -> Path:
@@ -81,6 +84,15 @@ class Run:
         while name.endswith(_FASTA_SUFFIXES):
             name = name.rpartition(".")[0]
         return f"results/reference/{name or 'genome'}"
+
+    @property
+    def memory_mb(self) -> int:
+        """Memory for a job that holds the reference: 8 GB and 5.2 bytes a base, 24 GB for a human genome."""
+        if self.genome is None:
+            return 8_000 + size_bytes(self.reference) // 1_000_000
+        is_packed = self.genome.suffix in _COMPRESSED
+        n_bases = size_bytes(self.genome) * (_BASES_PER_PACKED_BYTE if is_packed else 1)
+        return 8_000 + int(5.2 * n_bases / 1e6)
 
     @property
     def reference_cost(self) -> str:

@@ -48,6 +48,16 @@ def test_read_run__a_reference_directory(folder):
     assert not any(output.startswith("results/reference") for output in run.all_outputs())
 
 
+def test_memory__24_gb_for_a_human_genome_and_8_for_a_small_one(folder):
+    assert workflow.read_run(folder / "config.yaml").memory_mb == 8_000
+    with (folder / "human.fa").open("wb") as handle:
+        handle.truncate(3_100_000_000)  # sparse: takes no space
+    assert 24_000 < workflow.read_run(write(folder, reference="human.fa")).memory_mb < 24_500
+    (folder / "ref").mkdir()
+    (folder / "ref" / "reference.json").write_text("{}")
+    assert workflow.read_run(write(folder, reference="ref")).memory_mb == 8_000
+
+
 def test_outputs__fastq_with_truth(folder):
     outputs = workflow.read_run(folder / "config.yaml").outputs("NA1")
     assert [path.removeprefix("results/samples/NA1/") for path in outputs.values()] == [

@@ -15,7 +15,7 @@ rule align:
         "../envs/genomehub.yaml"
     threads: 16
     resources:
-        mem_mb=lambda wildcards, attempt: 24_000 * attempt,
+        mem_mb=lambda wildcards, attempt: RUN.memory_mb * attempt,
         runtime=lambda wildcards, attempt: 720 * attempt,
     params:
         lanes=lambda wildcards: commands.lanes(RUN, wildcards.sample),

@@ -15,7 +15,7 @@ rule call:
         "../envs/genomehub.yaml"
     threads: 16
     resources:
-        mem_mb=lambda wildcards, attempt: 24_000 * attempt,
+        mem_mb=lambda wildcards, attempt: RUN.memory_mb * attempt,
         runtime=lambda wildcards, attempt: 480 * attempt,
     params:
         exports=lambda wildcards: commands.exports(RUN, wildcards.sample),

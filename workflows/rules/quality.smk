@@ -22,7 +22,7 @@ rule qc:
         "../envs/genomehub.yaml"
     threads: 4
     resources:
-        mem_mb=lambda wildcards, attempt: 8_000 * attempt,
+        mem_mb=lambda wildcards, attempt: RUN.memory_mb * attempt,
         runtime=lambda wildcards, attempt: 120 * attempt,
     message:
         "{wildcards.sample}: measure quality"
@@ -52,7 +52,7 @@ rule evaluate:
         "../envs/genomehub.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 8_000 * attempt,
+        mem_mb=lambda wildcards, attempt: RUN.memory_mb * attempt,
         runtime=lambda wildcards, attempt: 60 * attempt,
     params:
         confident=lambda wildcards: commands.confident(RUN, wildcards.sample),

@@ -15,7 +15,7 @@ if RUN.genome is not None:
             "../envs/genomehub.yaml"
         threads: 1
         resources:
-            mem_mb=lambda wildcards, attempt: 24_000 * attempt,
+            mem_mb=lambda wildcards, attempt: RUN.memory_mb * attempt,
             runtime=lambda wildcards, attempt: 120 * attempt,
         message:
             "Build the reference directory {output.reference} from {input.fasta}"

@@ -11,6 +11,9 @@ rule report:
         "results/benchmarks/report.tsv"
     conda:
         "../envs/genomehub.yaml"
+    resources:
+        mem_mb=4_000,
+        runtime=30,
     message:
         "Write the report of the run"
     shell:
