@@ -6,7 +6,7 @@ They give scores only (no bytes for a trace, no CIGAR), so they do less than wha
 import numpy as np
 
 from genomehub.kernels._jit import kernel
-from genomehub.kernels.pairhmm import _log10_likelihood, _Reads
+from genomehub.kernels.pairhmm import Reads, log10_likelihood
 
 _FAR = -(10**6)
 
@@ -92,12 +92,12 @@ def log10_likelihoods(
     region_haplotypes,
 ):
     """Return what the vector PairHMM returns, by its float64 path alone."""
-    reads = _Reads(bases, base_quals, insertion_quals, deletion_quals, gap_quals, read_offsets)
+    reads = Reads(bases, base_quals, insertion_quals, deletion_quals, gap_quals, read_offsets)
     errors = 10.0 ** (-0.1 * np.arange(256))
     out = []
     for region in range(region_reads.size - 1):
         for r in range(region_reads[region], region_reads[region + 1]):
             for h in range(region_haplotypes[region], region_haplotypes[region + 1]):
-                haplotype = haplotypes[haplotype_offsets[h] : haplotype_offsets[h + 1]]
-                out.append(_log10_likelihood(reads, r, haplotype, errors))
+                start, end = haplotype_offsets[h], haplotype_offsets[h + 1]
+                out.append(log10_likelihood(reads, r, haplotypes, start, end, errors))
     return np.array(out)

@@ -36,10 +36,13 @@ _SCALE = 2.0**90  # likelihood 1 in float32: leaves 28 decades above 1e-25 and 1
 _LEAST = 1e-25  # sums below have lost digits to float32's smallest number
 _LARGEST_QUAL = 60  # gap qualities over this, or gaps as likely as none, do not fit float32's range
 _LEAST_MM = 2.0**-10
+_STEP_UP = 2.0**600  # what a row in float64 is multiplied with when it falls under 1e-100
 _ANY = 4  # code of a base that matches every base
 
 
-class _Reads(NamedTuple):
+class Reads(NamedTuple):
+    """The first six arguments of `log10_likelihoods`."""
+
     bases: np.ndarray
     base_quals: np.ndarray
     insertion_quals: np.ndarray
@@ -100,7 +103,7 @@ def log10_likelihoods(
     Lanes       a value depends on its own read and haplotype only, to the last bit
     Reference   Durbin et al. 1998, section 4.2; GATK4 LoglessPairHMM; plain twin: tests/plain/pairhmm.py
     """
-    reads = _Reads(bases, base_quals, insertion_quals, deletion_quals, gap_quals, read_offsets)
+    reads = Reads(bases, base_quals, insertion_quals, deletion_quals, gap_quals, read_offsets)
     n_regions = region_reads.size - 1
     total, most_haplotypes = 0, 0
     for region in range(n_regions):
@@ -115,7 +118,7 @@ def log10_likelihoods(
         np.empty(longest_read * LANES, np.float32),
         np.empty(LANES, np.float64),
     )
-    columns = np.empty((most_haplotypes + 2, longest_read * _STATE + 2 * LANES), np.float32)
+    columns = np.empty((most_haplotypes + 2) * (longest_read + 1) * _STATE, np.float32)
     errors = 10.0 ** (-0.1 * np.arange(256))
     first = 0
     for region in range(n_regions):
@@ -137,20 +140,14 @@ def log10_likelihoods(
 # --- which columns haplotypes share -------------------------------------------------------------------------
 @inline
 def _common_prefix(haplotypes, offsets, a, b):
-    length = min(offsets[a + 1] - offsets[a], offsets[b + 1] - offsets[b])
-    for k in range(length):
-        if haplotypes[offsets[a] + k] != haplotypes[offsets[b] + k]:
-            return k
-    return length
-
-
-@inline
-def _precedes(haplotypes, offsets, a, b):
-    """Whether haplotype a comes strictly before b in the dictionary."""
-    k = _common_prefix(haplotypes, offsets, a, b)
-    if k == offsets[b + 1] - offsets[b]:
-        return False
-    return k == offsets[a + 1] - offsets[a] or haplotypes[offsets[a] + k] < haplotypes[offsets[b] + k]
+    """Return how many first bases two haplotypes share, and whether a comes before b in a dictionary."""
+    length_a, length_b = offsets[a + 1] - offsets[a], offsets[b + 1] - offsets[b]
+    k = 0
+    while k < min(length_a, length_b) and haplotypes[offsets[a] + k] == haplotypes[offsets[b] + k]:
+        k += 1
+    if k in (length_a, length_b):
+        return k, length_a < length_b
+    return k, haplotypes[offsets[a] + k] < haplotypes[offsets[b] + k]
 
 
 @kernel
@@ -169,36 +166,38 @@ def _plan(haplotypes, offsets, start, end):
     order = np.empty(n, np.int64)
     for h in range(start, end):
         k = h - start
-        while k > 0 and _precedes(haplotypes, offsets, h, order[k - 1]):
+        while k > 0 and _common_prefix(haplotypes, offsets, h, order[k - 1])[1]:
             order[k] = order[k - 1]
             k -= 1
         order[k] = h
     shared = np.zeros(n + 1, np.int64)
     for k in range(1, n):
-        shared[k] = _common_prefix(haplotypes, offsets, order[k - 1], order[k])
+        shared[k] = _common_prefix(haplotypes, offsets, order[k - 1], order[k])[0]
 
     steps = np.empty((2 * n, 6), np.int64)
     n_steps, top = 0, 0
-    depths, branches = np.zeros(n + 2, np.int64), np.empty(n + 1, np.int64)
+    depths, ends = np.zeros(n + 2, np.int64), np.empty(n + 1, np.int64)
     for k in range(n):
         while depths[top] > shared[k]:
             top -= 1
-        n_branches, least = 0, np.int64(2**62)
+        ends[0] = offsets[order[k] + 1] - offsets[order[k]]
+        n_ends = 1
         for later in range(k + 1, n):  # depths at which later haplotypes leave this one, deepest first
             if shared[later] <= shared[k]:
                 break
-            if shared[later] < least:
-                least = shared[later]
-                branches[n_branches] = least
-                n_branches += 1
+            if n_ends == 1 or shared[later] < ends[n_ends - 1]:
+                ends[n_ends] = shared[later]
+                n_ends += 1
         position = shared[k]
-        for b in range(n_branches - 1, -1, -1):
-            steps[n_steps] = (order[k], top, top + 1, position, branches[b], 0)
-            n_steps, top, position = n_steps + 1, top + 1, branches[b]
-            depths[top] = position
-        length = offsets[order[k] + 1] - offsets[order[k]]
-        steps[n_steps] = (order[k], top, top + 1, position, length, 1)
-        n_steps += 1
+        for b in range(n_ends - 1, -1, -1):
+            # field by field: assigning a tuple to a row takes 3 s to compile
+            steps[n_steps, 0], steps[n_steps, 1], steps[n_steps, 2] = order[k], top, top + 1
+            steps[n_steps, 3], steps[n_steps, 4], steps[n_steps, 5] = position, ends[b], b == 0
+            n_steps += 1
+            if b > 0:
+                position = ends[b]
+                top += 1
+                depths[top] = position
     return steps[:n_steps]
 
 
@@ -260,31 +259,32 @@ def _fill_lane(group, reads, read, lane, padding, errors):
 def _score_group(
     group, n_rows, columns, steps, haplotypes, haplotype_offsets, result, first_haplotype, first_read
 ):
-    """Score the reads in the lanes against every haplotype of the region; NaN where float64 is needed."""
+    """Score the reads in the lanes against every haplotype of the region; NaN where float64 is needed.
+
+    A slot of `columns` holds the states of a column, row after row, then the sums of M' and of X' over the
+    last row of all columns so far.
+    """
     before = flush_denormals(1)
     zero = splat(0.0, "f32", LANES)
-    origin = columns[0]
+    slot_size = (n_rows + 1) * _STATE
     for row in range(n_rows):
-        store(origin, row * _STATE, zero)
-        store(origin, row * _STATE + LANES, zero)
-        store(origin, row * _STATE + 2 * LANES, load(group.borders, row * LANES, LANES))
-    store(origin, n_rows * _STATE, zero)
-    store(origin, n_rows * _STATE + LANES, zero)
+        _store_cell(columns, row * _STATE, (zero, zero, load(group.borders, row * LANES, LANES)))
+    _store_cell(columns, n_rows * _STATE, (zero, zero, zero))
     for k in range(steps.shape[0]):
-        haplotype, slot, target = steps[k, 0], steps[k, 1], steps[k, 2]
-        bases = haplotypes[haplotype_offsets[haplotype] :]
+        haplotype, slot = steps[k, 0], steps[k, 1]
+        start = haplotype_offsets[haplotype]
+        length = haplotype_offsets[haplotype + 1] - start
         if steps[k, 3] < steps[k, 4]:
-            _advance(
-                group.parameters, n_rows, bases, steps[k, 3], steps[k, 4], columns[slot], columns[target]
-            )
-            slot = target
+            first, end = start + steps[k, 3], start + steps[k, 4]
+            target = steps[k, 2] * slot_size
+            _advance(group.parameters, n_rows, haplotypes, first, end, columns, slot * slot_size, target)
+            slot = steps[k, 2]
         if steps[k, 5]:
-            length = haplotype_offsets[haplotype + 1] - haplotype_offsets[haplotype]
-            sums = columns[slot, n_rows * _STATE :]
+            sums = slot * slot_size + n_rows * _STATE
             for lane in range(LANES):
                 if group.reads[lane] >= 0:
-                    total = np.float64(sums[lane]) + group.weights[lane] * np.float64(sums[LANES + lane])
-                    value = np.nan
+                    sum_m, sum_x = np.float64(columns[sums + lane]), np.float64(columns[sums + LANES + lane])
+                    total, value = sum_m + group.weights[lane] * sum_x, np.nan
                     if total >= _LEAST and length > 0:
                         value = math.log10(total / _SCALE) - math.log10(length)
                     result[group.reads[lane] - first_read, haplotype - first_haplotype] = value
@@ -292,15 +292,15 @@ def _score_group(
 
 
 @inline
-def _advance(parameters, n_rows, bases, start, end, source, target):
-    """Compute columns start..end - 1 after the column in source; leave the last of them in target."""
+def _advance(parameters, n_rows, haplotypes, start, end, columns, source, target):
+    """Compute the columns of bases start..end - 1; source and target are where slots begin in columns."""
     j = start
     while j < end:
         if end - j >= 4:
-            _four_columns(parameters, n_rows, bases, j, source, target)
+            _four_columns(parameters, n_rows, haplotypes, j, columns, source, target)
             j += 4
         else:
-            _one_column(parameters, n_rows, bases, j, source, target)
+            _one_column(parameters, n_rows, haplotypes, j, columns, source, target)
             j += 1
         source = target
 
@@ -317,55 +317,52 @@ def _cell(parameters, at, base, left_above, above, left):
 
 
 @inline
-def _load_cell(column, row):
-    at = row * _STATE
-    return load(column, at, LANES), load(column, at + LANES, LANES), load(column, at + 2 * LANES, LANES)
+def _load_cell(columns, at):
+    return load(columns, at, LANES), load(columns, at + LANES, LANES), load(columns, at + 2 * LANES, LANES)
 
 
 @inline
-def _store_cell(column, row, cell):
-    store(column, row * _STATE, cell[0])
-    store(column, row * _STATE + LANES, cell[1])
-    store(column, row * _STATE + 2 * LANES, cell[2])
+def _store_cell(columns, at, cell):
+    store(columns, at, cell[0])
+    store(columns, at + LANES, cell[1])
+    store(columns, at + 2 * LANES, cell[2])
 
 
 @inline
-def _four_columns(parameters, n_rows, bases, j, source, target):
+def _four_columns(parameters, n_rows, haplotypes, j, columns, source, target):
     zero, one = splat(0.0, "f32", LANES), splat(_SCALE, "f32", LANES)
-    a = min(np.int64(bases[j]), _ANY)
-    b = min(np.int64(bases[j + 1]), _ANY)
-    c = min(np.int64(bases[j + 2]), _ANY)
-    d = min(np.int64(bases[j + 3]), _ANY)
+    a = min(np.int64(haplotypes[j]), _ANY)
+    b = min(np.int64(haplotypes[j + 1]), _ANY)
+    c = min(np.int64(haplotypes[j + 2]), _ANY)
+    d = min(np.int64(haplotypes[j + 3]), _ANY)
     above = above_a = above_b = above_c = above_d = (zero, zero, one)
     for row in range(n_rows):
         at = row * _ROW
-        left = _load_cell(source, row)
+        left = _load_cell(columns, source + row * _STATE)
         cell_a = _cell(parameters, at, a, above, above_a, left)
         cell_b = _cell(parameters, at, b, above_a, above_b, cell_a)
         cell_c = _cell(parameters, at, c, above_b, above_c, cell_b)
         cell_d = _cell(parameters, at, d, above_c, above_d, cell_c)
-        _store_cell(target, row, cell_d)
+        _store_cell(columns, target + row * _STATE, cell_d)
         above, above_a, above_b, above_c, above_d = left, cell_a, cell_b, cell_c, cell_d
-    sum_m, sum_x, _ = _load_cell(source, n_rows)
+    sum_m, sum_x, _ = _load_cell(columns, source + n_rows * _STATE)
     sum_m = add(add(add(add(sum_m, above_a[0]), above_b[0]), above_c[0]), above_d[0])
     sum_x = add(add(add(add(sum_x, above_a[1]), above_b[1]), above_c[1]), above_d[1])
-    store(target, n_rows * _STATE, sum_m)
-    store(target, n_rows * _STATE + LANES, sum_x)
+    _store_cell(columns, target + n_rows * _STATE, (sum_m, sum_x, zero))
 
 
 @inline
-def _one_column(parameters, n_rows, bases, j, source, target):
+def _one_column(parameters, n_rows, haplotypes, j, columns, source, target):
     zero, one = splat(0.0, "f32", LANES), splat(_SCALE, "f32", LANES)
-    base = min(np.int64(bases[j]), _ANY)
+    base = min(np.int64(haplotypes[j]), _ANY)
     above = above_it = (zero, zero, one)
     for row in range(n_rows):
-        left = _load_cell(source, row)
+        left = _load_cell(columns, source + row * _STATE)
         cell = _cell(parameters, row * _ROW, base, above, above_it, left)
-        _store_cell(target, row, cell)
+        _store_cell(columns, target + row * _STATE, cell)
         above, above_it = left, cell
-    sum_m, sum_x, _ = _load_cell(source, n_rows)
-    store(target, n_rows * _STATE, add(sum_m, above_it[0]))
-    store(target, n_rows * _STATE + LANES, add(sum_x, above_it[1]))
+    sum_m, sum_x, _ = _load_cell(columns, source + n_rows * _STATE)
+    _store_cell(columns, target + n_rows * _STATE, (add(sum_m, above_it[0]), add(sum_x, above_it[1]), zero))
 
 
 # --- float64, one pair at a time ----------------------------------------------------------------------------
@@ -379,21 +376,22 @@ def _rescue(reads, haplotypes, haplotype_offsets, errors, result, first_haplotyp
                     haplotype_offsets[first_haplotype + h],
                     haplotype_offsets[first_haplotype + h + 1],
                 )
-                result[r, h] = _log10_likelihood(reads, first_read + r, haplotypes[start:end], errors)
+                result[r, h] = log10_likelihood(reads, first_read + r, haplotypes, start, end, errors)
 
 
 @kernel
-def _log10_likelihood(reads, read, haplotype, errors):
-    """One read and one haplotype in float64, each row scaled up when it becomes small."""
-    n = haplotype.size
-    start, end = reads.offsets[read], reads.offsets[read + 1]
-    if start == end:
+def log10_likelihood(reads, read, haplotypes, start, end, errors):
+    """One read and the haplotype in haplotypes[start:end] in float64, rows scaled up as they become small."""
+    n = end - start
+    if reads.offsets[read] == reads.offsets[read + 1]:
         return 0.0
     if n == 0:
         return -np.inf
-    M, X, Y = np.zeros(n + 1), np.zeros(n + 1), np.full(n + 1, 1.0 / n)
+    M, X, Y = np.empty(n + 1), np.empty(n + 1), np.empty(n + 1)
+    for j in range(n + 1):
+        M[j], X[j], Y[j] = 0.0, 0.0, 1.0 / n
     exponent = 0
-    for i in range(start, end):
+    for i in range(reads.offsets[read], reads.offsets[read + 1]):
         mx, my = errors[reads.insertion_quals[i]], errors[reads.deletion_quals[i]]
         xx, error = errors[reads.gap_quals[i]], errors[reads.base_quals[i]]
         mm, gm = max(0.0, 1.0 - (mx + my)), 1.0 - xx
@@ -401,7 +399,8 @@ def _log10_likelihood(reads, read, haplotype, errors):
         M[0], X[0], Y[0] = 0.0, 0.0, 0.0
         greatest = 0.0
         for j in range(1, n + 1):
-            alike = reads.bases[i] == haplotype[j - 1] or max(reads.bases[i], haplotype[j - 1]) >= _ANY
+            base = haplotypes[start + j - 1]
+            alike = reads.bases[i] == base or max(reads.bases[i], base) >= _ANY
             p = 1.0 - error if alike else error / 3.0
             m = p * (mm * m_corner + gm * (x_corner + y_corner))
             m_corner, x_corner, y_corner = M[j], X[j], Y[j]
@@ -410,13 +409,10 @@ def _log10_likelihood(reads, read, haplotype, errors):
             M[j] = m
             greatest = max(greatest, m, X[j])
         if 0.0 < greatest < 1e-100:
-            scale = 2.0**600
             for j in range(n + 1):
-                M[j], X[j], Y[j] = M[j] * scale, X[j] * scale, Y[j] * scale
+                M[j], X[j], Y[j] = M[j] * _STEP_UP, X[j] * _STEP_UP, Y[j] * _STEP_UP
             exponent += 600
     total = 0.0
     for j in range(1, n + 1):
         total += M[j] + X[j]
-    if total == 0.0:
-        return -np.inf
-    return math.log10(total) - exponent * math.log10(2.0)
+    return math.log10(total) - exponent * math.log10(2.0) if total > 0.0 else -np.inf
