@@ -10,8 +10,6 @@ from typing import NamedTuple
 import numpy as np
 
 from genomehub.kernels._jit import inline, kernel
-from genomehub.kernels.events import Events
-from genomehub.kernels.region_reads import RegionReads
 
 #: ALT alleles kept at a site; REF and '*' (a deletion that began before the site) come on top.
 MAX_ALTS = 5
@@ -92,7 +90,9 @@ def fragment_likelihoods(reads, likelihoods, matrix_offsets, region_haplotypes, 
         n_haplotypes = region_haplotypes[r + 1] - region_haplotypes[r]
         for i in range(reads.region_offsets[r], reads.region_offsets[r + 1]):
             row = matrix_offsets[r] + (i - reads.region_offsets[r]) * n_haplotypes
-            best = likelihoods[row : row + n_haplotypes].max()
+            best = likelihoods[row]
+            for h in range(1, n_haplotypes):
+                best = max(best, likelihoods[row + h])
             errors = np.ceil((reads.end[i] - reads.begin[i]) * model.poor_rate)
             fits[i] = best >= -model.poor_error * max(2.0, errors)
             if not fits[i]:
@@ -131,16 +131,16 @@ def genotype_sites(
     for s in range(n_sites):
         r = sites[s, 0]
         table, present = site_table(
-            sites[s], events, reads, region_haplotypes[r], region_haplotypes[r + 1], fragments, fragment_offsets[r],
-            fits, model,
+            sites[s], events, reads, region_haplotypes[r], region_haplotypes[r + 1], fragments,
+            fragment_offsets[r], fits, model,
         )  # fmt: skip
-        n_fragments[s] = present.sum()
         chosen = _choose_alleles(table, present, sites[s, 2] - sites[s, 1])
         n_alleles[s] = chosen.size
         for a in range(chosen.size):
             alleles[s, a] = _event_of(chosen[a], sites[s], table.shape[1])
         for f in range(table.shape[0]):
             if present[f]:
+                n_fragments[s] += 1
                 _add_fragment(table[f], chosen, likelihood[s])
         _genotype_priors(alleles[s], chosen.size, event_priors, prior[s])
     return Genotypes(alleles, n_alleles, likelihood, prior, n_fragments)
@@ -156,12 +156,11 @@ def _event_of(column, site, n_columns):
 @inline
 def _allele_of_haplotypes(site, events, first, last):
     """Column of each haplotype: 0 REF, 1.. the site's events, n_events + 1 '*'."""
-    base = events.region_offsets[site[0]]
     row = events.row[site[1]]
     column = np.zeros(last - first, dtype=np.int64)
     for h in range(first, last):
         for k in range(events.haplotype_offsets[h], events.haplotype_offsets[h + 1]):
-            e = base + events.of_haplotype[k]
+            e = events.of_haplotype[k]
             if site[1] <= e < site[2]:
                 column[h - first] = 1 + e - site[1]
             elif events.row[e] < row < events.row[e] + events.ref_length[e]:
@@ -182,10 +181,12 @@ def site_table(site, events, reads, first, last, fragments, fragment_offset, fit
     column = _allele_of_haplotypes(site, events, first, last)
     table = np.full((reads.n_fragments[r], n_columns), -np.inf, dtype=np.float64)
     for f in range(reads.n_fragments[r]):
+        best = -np.inf
         for h in range(n_haplotypes):
             value = fragments[fragment_offset + f * n_haplotypes + h]
             table[f, column[h]] = max(table[f, column[h]], value)
-        floor = table[f].max() - model.fragment_cap
+            best = max(best, value)
+        floor = best - model.fragment_cap
         for c in range(n_columns):
             if table[f, c] > -np.inf:
                 table[f, c] = max(table[f, c], floor)
@@ -203,21 +204,32 @@ def site_table(site, events, reads, first, last, fragments, fragment_offset, fit
 
 @inline
 def _choose_alleles(table, present, n_events):
-    """Columns to genotype: REF, at most MAX_ALTS events by the fragments that prefer them, '*' if any has it."""
+    """Columns to genotype: REF, the MAX_ALTS events that most fragments prefer, '*' if a haplotype has it."""
     votes = np.zeros(n_events + 2, dtype=np.int64)
     star = False
     for f in range(table.shape[0]):
-        if present[f]:
-            votes[np.argmax(table[f])] += 1
         star |= table[f, n_events + 1] > -np.inf
-    order = np.argsort(-votes[1 : n_events + 1], kind="mergesort")[:MAX_ALTS]
-    order.sort()
-    chosen = np.zeros(1 + order.size + (1 if star else 0), dtype=np.int64)
-    for k in range(order.size):
-        chosen[1 + k] = 1 + order[k]
-    if star:
-        chosen[chosen.size - 1] = n_events + 1
-    return chosen
+        if present[f]:
+            best = 0
+            for c in range(1, n_events + 2):
+                if table[f, c] > table[f, best]:
+                    best = c
+            votes[best] += 1
+    kept = np.ones(n_events + 2, dtype=np.bool_)
+    kept[n_events + 1] = star
+    for _ in range(n_events - MAX_ALTS):
+        least = 0
+        for c in range(1, n_events + 1):
+            if kept[c] and (least == 0 or votes[c] <= votes[least]):
+                least = c
+        kept[least] = False
+    chosen = np.empty(MAX_ALLELES, dtype=np.int64)
+    n = 0
+    for c in range(n_events + 2):
+        if kept[c]:
+            chosen[n] = c
+            n += 1
+    return chosen[:n]
 
 
 @inline
@@ -257,29 +269,9 @@ def _genotype_priors(alleles, n, event_priors, prior):
             g += 1
 
 
-class Observations(NamedTuple):
-    """What fragments say about called alleles: one row per present fragment and site.
-
-    site_offsets : (n_sites + 1,) int64
-    allele : (n,) int8, allele of the site that the fragment supports, -1 if it says too little
-    reverse : (n,) bool, strand of the read that covers the site
-    mapping_quality : (n,) uint8; base_quality : (n,) uint8, at POS; position : (n,) int32, bp from the
-        nearer end of the read to POS
-    """
-
-    site_offsets: np.ndarray
-    allele: np.ndarray
-    reverse: np.ndarray
-    mapping_quality: np.ndarray
-    base_quality: np.ndarray
-    position: np.ndarray
-
-
 @kernel
-def observe(
-    sites, columns, events, reads, records, region_haplotypes, fragments, fragment_offsets, fits, model
-):
-    """Assign fragments to the called alleles of sites and note where and how they were read.
+def observe(sites, columns, events, reads, region_haplotypes, fragments, fragment_offsets, fits, model):
+    """Assign the fragments at called sites to the called alleles.
 
     Parameters
     ----------
@@ -289,49 +281,31 @@ def observe(
 
     Returns
     -------
-    Observations
+    offsets : (n_sites + 1,) int64, starts into the arrays below, which have a row per present fragment
+    entry : (n,) int64, number in ``reads`` of the fragment's first read that covers POS
+    allele : (n,) int8, allele that the fragment supports, -1 if it says too little
     """
-    n_sites = sites.shape[0]
-    offsets = np.zeros(n_sites + 1, dtype=np.int64)
-    for s in range(n_sites):
+    offsets = np.zeros(sites.shape[0] + 1, dtype=np.int64)
+    for s in range(sites.shape[0]):
         offsets[s + 1] = offsets[s] + reads.n_fragments[sites[s, 0]]
-    allele = np.full(offsets[-1], -1, dtype=np.int8)
-    reverse = np.zeros(offsets[-1], dtype=np.bool_)
-    mapping_quality = np.zeros(offsets[-1], dtype=np.uint8)
-    base_quality = np.zeros(offsets[-1], dtype=np.uint8)
-    position = np.zeros(offsets[-1], dtype=np.int32)
+    entry = np.zeros(offsets[-1], dtype=np.int64)
+    allele = np.zeros(offsets[-1], dtype=np.int8)
     n = 0
-    for s in range(n_sites):
+    for s in range(sites.shape[0]):
         r = sites[s, 0]
         table, present = site_table(
-            sites[s], events, reads, region_haplotypes[r], region_haplotypes[r + 1], fragments, fragment_offsets[r],
-            fits, model,
+            sites[s], events, reads, region_haplotypes[r], region_haplotypes[r + 1], fragments,
+            fragment_offsets[r], fits, model,
         )  # fmt: skip
-        low = events.row[sites[s, 1]]
-        begin = n
-        offsets[s] = begin
-        seen = np.zeros(table.shape[0], dtype=np.bool_)
+        row = events.row[sites[s, 1]]
         for i in range(reads.region_offsets[r], reads.region_offsets[r + 1]):
             f = reads.fragment[i]
-            if (
-                seen[f]
-                or not present[f]
-                or not fits[i]
-                or reads.first_row[i] > low
-                or reads.last_row[i] <= low
-            ):
-                continue
-            seen[f] = True
-            read = reads.record[i]
-            at = min(max(reads.begin[i] + low - reads.first_row[i], reads.begin[i]), reads.end[i] - 1)
-            allele[n] = _supported(table[f], columns[s])
-            reverse[n] = (records.flag[read] & 16) != 0
-            mapping_quality[n] = records.mapping_quality[read]
-            base_quality[n] = records.quals[at]
-            position[n] = min(at - records.offsets[read], records.offsets[read + 1] - 1 - at)
-            n += 1
-    offsets[n_sites] = n
-    return Observations(offsets, allele[:n], reverse[:n], mapping_quality[:n], base_quality[:n], position[:n])
+            if present[f] and fits[i] and reads.first_row[i] <= row < reads.last_row[i]:
+                entry[n], allele[n] = i, _supported(table[f], columns[s])
+                present[f] = False  # noted
+                n += 1
+        offsets[s + 1] = n
+    return offsets, entry[:n], allele[:n]
 
 
 @inline
@@ -346,9 +320,3 @@ def _supported(row, columns):
         elif value > second:
             second = value
     return which if best - second >= INFORMATIVE else -1
-
-
-__all__ = [
-    "MAX_ALLELES", "MAX_ALTS", "MAX_GENOTYPES", "STAR", "Events", "GenotypeModel", "Genotypes", "Observations",
-    "RegionReads", "fragment_likelihoods", "genotype_number", "genotype_sites", "log10_sum", "observe", "site_table",
-]  # fmt: skip

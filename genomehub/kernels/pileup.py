@@ -18,62 +18,67 @@ EQ, X = int(CigarOp.EQ), int(CigarOp.X)
 MAX_QUALITY = 60
 
 
+class Alignments(NamedTuple):
+    """What calling needs of Records: few arrays, because each one costs compile time in every kernel.
+
+    start, end : (n,) int32; reverse : (n,) bool; cigars, cigar_offsets, bases, quals, offsets : as in Records
+    """
+
+    start: np.ndarray
+    end: np.ndarray
+    reverse: np.ndarray
+    cigars: np.ndarray
+    cigar_offsets: np.ndarray
+    bases: np.ndarray
+    quals: np.ndarray
+    offsets: np.ndarray
+
+
+#: Rows of ``counts``, all about bases of the window:
+#: reads with a deletion over the base
+DELETED = 0
+#: reads with an insertion or a deletion behind the base (VCF's anchor), left-aligned
+INSERTIONS, DELETIONS = 1, 2
+#: row behind the longest deletion counted in DELETIONS, 0 if none
+DELETION_END = 3
+#: reads whose aligned part ends (last base) or begins here, at a soft clip
+CLIPS = 4
+#: reads whose last aligned base is one before this, of any quality
+ENDS = 5
+#: reads whose aligned part holds the base, of any quality, deletions included
+SPANS = 6
+N_COUNTS = 7
+
+
 class Pileup(NamedTuple):
-    """Counters per base of a window of the reference; row i is window start + i.
+    """Counters per base of a window of the reference; index i is window start + i.
 
     bases : (n, 2, 4) int32, bases by strand (0 forward, 1 reverse) and code, of sufficient quality
     log10_likelihood : (n, 3) float64, of these bases given 0/0, 0/1 and 1/1, any other base being "1"
-    deleted : (n,) int32, reads with a deletion over the base
-    insertions, deletions : (n,) int32, reads with an indel behind the base (VCF's anchor), left-aligned
-    deletion_end : (n,) int32, row behind the longest deletion counted in ``deletions``, 0 if none
-    clips : (n,) int32, reads whose aligned part ends here (last aligned base) or begins here, by a soft clip
-    ends : (n + 1,) int32, reads whose last aligned base is row i - 1, any quality
-    spans : (n,) int32, reads whose aligned part holds the base, any quality, deletions included
+    counts : (N_COUNTS, n + 1) int32, see above; column n is used by ENDS only
     """
 
     bases: np.ndarray
     log10_likelihood: np.ndarray
-    deleted: np.ndarray
-    insertions: np.ndarray
-    deletions: np.ndarray
-    deletion_end: np.ndarray
-    clips: np.ndarray
-    ends: np.ndarray
-    spans: np.ndarray
-
-
-@kernel
-def new_pileup(n):
-    """Return a Pileup of ``n`` rows with every counter at zero."""
-    return Pileup(
-        np.zeros((n, 2, 4), dtype=np.int32),
-        np.zeros((n, 3), dtype=np.float64),
-        np.zeros(n, dtype=np.int32),
-        np.zeros(n, dtype=np.int32),
-        np.zeros(n, dtype=np.int32),
-        np.zeros(n, dtype=np.int32),
-        np.zeros(n, dtype=np.int32),
-        np.zeros(n + 1, dtype=np.int32),
-        np.zeros(n, dtype=np.int32),
-    )
+    counts: np.ndarray
 
 
 @inline
 def is_aligned(op):
     """Whether a CIGAR operation pairs bases of the read with bases of the reference."""
-    return op == M or op == EQ or op == X
+    return op in (M, EQ, X)
 
 
 @inline
 def uses_query(op):
     """Whether a CIGAR operation consumes bases of the read."""
-    return op == M or op == I or op == S or op == EQ or op == X
+    return op in (M, I, S, EQ, X)
 
 
 @inline
 def uses_reference(op):
     """Whether a CIGAR operation consumes bases of the reference."""
-    return op == M or op == D or op == N or op == EQ or op == X
+    return op in (M, D, N, EQ, X)
 
 
 @inline
@@ -99,80 +104,64 @@ def shift_insertion(reference, bases, begin, length, row, limit):
 
 
 @kernel
-def mate_overlaps(records, order, min_template, quals):
+def mate_overlaps(alignments, pairs, longest, quals):
     """Lower base qualities so that mates of one template count once where they overlap.
 
     Parameters
     ----------
-    records : Records, sorted by start
-    order : (n_pairs, 2) int64, record numbers of mates that may overlap, the earlier first
-    min_template : not used below 1; longest reference span of a read in bp (size of the scratch space)
-    quals : (n_bases,) uint8, copy of records.quals, changed in place
+    alignments : Alignments
+    pairs : (n_pairs, 2) int64, mates that may overlap, the one that starts first in front
+    longest : at least 1 and the longest span of a read on the reference, bp
+    quals : (n_bases,) uint8, copy of alignments.quals, changed in place
 
     Notes
     -----
-    Where both mates show the same base, the stronger keeps the larger quality and the other gets 0; where
-    they differ, the stronger keeps the difference and the other gets 0 (two draws of one molecule: the sum
-    of qualities would pretend two).
+    Where both mates show the same base, the better keeps its quality and the other gets 0; where they
+    differ, the better keeps the difference and the other gets 0.
     Cost        O(bases of the pairs)
+    Plain twin  tests/plain/pileup.py
     """
-    where = np.full(min_template, -1, dtype=np.int64)
-    for p in range(order.shape[0]):
-        first, second = order[p, 0], order[p, 1]
-        begin = records.start[second]
-        end = min(records.end[first], records.end[second])
-        if end <= begin:
-            continue
-        where[: end - begin] = -1
-        _locate(records, first, begin, end, where)
-        _settle(records, second, begin, end, where, quals)
+    where = np.empty((2, longest), dtype=np.int64)
+    for p in range(pairs.shape[0]):
+        first, second = pairs[p, 0], pairs[p, 1]
+        begin = np.int64(alignments.start[second])
+        end = np.int64(min(alignments.end[first], alignments.end[second]))
+        for side in range(2):
+            _locate(alignments, pairs[p, side], begin, end, where[side])
+        for i in range(end - begin):
+            one, two = where[0, i], where[1, i]
+            if one < 0 or two < 0:
+                continue
+            keep, drop = (one, two) if quals[one] >= quals[two] else (two, one)
+            if alignments.bases[one] != alignments.bases[two]:
+                quals[keep] -= quals[drop]
+            quals[drop] = 0
 
 
 @inline
-def _locate(records, read, begin, end, where):
-    query, row = records.offsets[read], records.start[read]
-    for c in range(records.cigar_offsets[read], records.cigar_offsets[read + 1]):
-        op, length = records.cigars[c] & 15, np.int64(records.cigars[c] >> 4)
+def _locate(alignments, read, begin, end, where):
+    """Write to ``where`` the place in ``bases`` of the read's base at begin, begin + 1 ..., -1 if none."""
+    for i in range(end - begin):
+        where[i] = -1
+    query, at = alignments.offsets[read], np.int64(alignments.start[read])
+    for c in range(alignments.cigar_offsets[read], alignments.cigar_offsets[read + 1]):
+        op, length = alignments.cigars[c] & 15, np.int64(alignments.cigars[c] >> 4)
         if is_aligned(op):
-            for k in range(max(0, begin - row), min(length, end - row)):
-                where[row + k - begin] = query + k
+            for k in range(max(0, begin - at), min(length, end - at)):
+                where[at + k - begin] = query + k
         if uses_query(op):
             query += length
         if uses_reference(op):
-            row += length
-
-
-@inline
-def _settle(records, read, begin, end, where, quals):
-    query, row = records.offsets[read], records.start[read]
-    for c in range(records.cigar_offsets[read], records.cigar_offsets[read + 1]):
-        op, length = records.cigars[c] & 15, np.int64(records.cigars[c] >> 4)
-        if is_aligned(op):
-            for k in range(max(0, begin - row), min(length, end - row)):
-                other = where[row + k - begin]
-                if other >= 0:
-                    _settle_base(records.bases, quals, other, query + k)
-        if uses_query(op):
-            query += length
-        if uses_reference(op):
-            row += length
-
-
-@inline
-def _settle_base(bases, quals, one, two):
-    keep, drop = (one, two) if quals[one] >= quals[two] else (two, one)
-    if bases[one] != bases[two]:
-        quals[keep] -= quals[drop]
-    quals[drop] = 0
+            at += length
 
 
 @kernel
-def tally(records, usable, quals, reference, window_start, settings, tables, pileup):
+def tally(alignments, usable, quals, reference, window_start, settings, tables, pileup):
     """Count every usable read into the counters of a window.
 
     Parameters
     ----------
-    records : Records of one contig, file order
+    alignments : Alignments of one contig
     usable : (n,) bool, reads that count
     quals : (n_bases,) uint8, base qualities to use (after mate_overlaps)
     reference : (n_rows,) uint8, codes of the window
@@ -188,34 +177,34 @@ def tally(records, usable, quals, reference, window_start, settings, tables, pil
     Plain twin  tests/plain/pileup.py
     """
     n = reference.size
-    for read in range(records.start.size):
+    for read in range(alignments.start.size):
         if usable[read]:
-            _tally_read(records, read, quals, reference, window_start, n, settings, tables, pileup)
+            _tally_read(alignments, read, quals, reference, window_start, n, settings, tables, pileup)
 
 
 @inline
-def _tally_read(records, read, quals, reference, window_start, n, settings, tables, pileup):
-    query, row = records.offsets[read], np.int64(records.start[read]) - window_start
-    strand = (records.flag[read] >> 4) & 1
-    last_end = np.int64(records.end[read]) - window_start
+def _tally_read(alignments, read, quals, reference, window_start, n, settings, tables, pileup):
+    query, row = alignments.offsets[read], np.int64(alignments.start[read]) - window_start
+    strand = np.int64(alignments.reverse[read])
+    last_end = np.int64(alignments.end[read]) - window_start
     if 0 <= last_end <= n:
-        pileup.ends[last_end] += 1
+        pileup.counts[ENDS, last_end] += 1
     previous = row  # first row of the aligned stretch that an indel may move through
-    for c in range(records.cigar_offsets[read], records.cigar_offsets[read + 1]):
-        op, length = records.cigars[c] & 15, np.int64(records.cigars[c] >> 4)
+    for c in range(alignments.cigar_offsets[read], alignments.cigar_offsets[read + 1]):
+        op, length = alignments.cigars[c] & 15, np.int64(alignments.cigars[c] >> 4)
         if is_aligned(op):
             _tally_bases(
-                records.bases, quals, query, row, length, strand, reference, n, settings[0], tables, pileup
+                alignments.bases, quals, query, row, length, strand, reference, n, settings[0], tables, pileup
             )
             previous = row
         elif op == D:
             _tally_deletion(row, length, previous, reference, n, pileup)
         elif op == I:
-            _tally_insertion(records.bases, query, length, row, previous, reference, n, pileup)
+            _tally_insertion(alignments.bases, query, length, row, previous, reference, n, pileup)
         elif op == S and length >= settings[1]:
-            edge = row if query == records.offsets[read] else row - 1
+            edge = row if query == alignments.offsets[read] else row - 1
             if 0 <= edge < n:
-                pileup.clips[edge] += 1
+                pileup.counts[CLIPS, edge] += 1
         if uses_query(op):
             query += length
         if uses_reference(op):
@@ -226,7 +215,7 @@ def _tally_read(records, read, quals, reference, window_start, n, settings, tabl
 def _tally_bases(bases, quals, query, row, length, strand, reference, n, min_quality, tables, pileup):
     for k in range(max(0, -row), min(length, n - row)):
         i = row + k
-        pileup.spans[i] += 1
+        pileup.counts[SPANS, i] += 1
         base, quality = bases[query + k], min(quals[query + k], MAX_QUALITY)
         if base > 3 or quality < min_quality:
             continue
@@ -240,14 +229,14 @@ def _tally_bases(bases, quals, query, row, length, strand, reference, n, min_qua
 @inline
 def _tally_deletion(row, length, previous, reference, n, pileup):
     for i in range(max(0, row), min(row + length, n)):
-        pileup.deleted[i] += 1
-        pileup.spans[i] += 1
+        pileup.counts[DELETED, i] += 1
+        pileup.counts[SPANS, i] += 1
     if row < 1 or row + length > n:
         return
     shift = shift_deletion(reference, row, row + length, max(previous, 1))
     anchor = row - shift - 1
-    pileup.deletions[anchor] += 1
-    pileup.deletion_end[anchor] = max(pileup.deletion_end[anchor], anchor + 1 + length)
+    pileup.counts[DELETIONS, anchor] += 1
+    pileup.counts[DELETION_END, anchor] = max(pileup.counts[DELETION_END, anchor], anchor + 1 + length)
 
 
 @inline
@@ -255,4 +244,4 @@ def _tally_insertion(bases, query, length, row, previous, reference, n, pileup):
     if row < 1 or row > n:
         return
     shift = shift_insertion(reference, bases, query, length, row, max(previous, 1))
-    pileup.insertions[row - shift - 1] += 1
+    pileup.counts[INSERTIONS, row - shift - 1] += 1

@@ -65,8 +65,8 @@ def cut_long(spans, quiet, window_start, longest):
 
     Notes
     -----
-    Where a span is cut depends on the contig's coordinates and on what lies within ``longest`` of the cut, not
-    on where the window begins: neighbouring windows agree.
+    Where a span is cut depends on the contig's coordinates and on what lies within ``longest`` of the cut,
+    not on where the window begins: neighbouring windows agree.
     """
     total = 0
     for i in range(spans.shape[0]):

@@ -47,12 +47,13 @@ def _log_table(a, row, column, total):
 
 
 @kernel
-def rank_sum(offsets, group, values):
-    """Return (n,) float64: Mann-Whitney z of the values of group 1 against those of group 0, NaN if one is empty.
+def rank_sum(offsets, order, group, values):
+    """Return (n,) float64: Mann-Whitney z of the values of group 1 against group 0, NaN if one is empty.
 
     Parameters
     ----------
     offsets : (n + 1,) int64, starts of each sample in the arrays below
+    order : (m,) int64, indices that sort each sample by value
     group : (m,) int8, 0, 1, or anything else for values that do not count
     values : (m,) int64
 
@@ -62,18 +63,16 @@ def rank_sum(offsets, group, values):
     """
     out = np.full(offsets.size - 1, np.nan)
     for i in range(offsets.size - 1):
-        begin, end = offsets[i], offsets[i + 1]
-        order = begin + np.argsort(values[begin:end], kind="mergesort")
-        out[i] = _z_of(order, group, values)
+        out[i] = _z_of(order[offsets[i] : offsets[i + 1]], group, values)
     return out
 
 
 @inline
 def _z_of(order, group, values):
     n0, n1 = 0, 0
-    for j in order:
-        n0 += group[j] == 0
-        n1 += group[j] == 1
+    for k in range(order.size):
+        n0 += group[order[k]] == 0
+        n1 += group[order[k]] == 1
     if n0 == 0 or n1 == 0:
         return np.nan
     total, ranks, ties, below, k = n0 + n1, 0.0, 0.0, 0, 0

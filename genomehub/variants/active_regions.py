@@ -8,7 +8,7 @@ import numpy as np
 
 from genomehub.config import CallConfig
 from genomehub.kernels import regions as kernels
-from genomehub.kernels.pileup import Pileup
+from genomehub.kernels.pileup import CLIPS, DELETION_END, DELETIONS, INSERTIONS, SPANS, Pileup
 from genomehub.variants.pileup import Window
 
 
@@ -28,13 +28,15 @@ def active_substitutions(pileup: Pileup, window: Window, config: CallConfig) -> 
 
 def active_indels(pileup: Pileup, config: CallConfig) -> np.ndarray:
     """Return (n_rows,) bool: reads have an indel behind this base."""
-    support = pileup.insertions + pileup.deletions
-    return support >= np.maximum(config.min_support, config.min_support_fraction * pileup.spans)
+    counts = pileup.counts[:, :-1]
+    support = counts[INSERTIONS] + counts[DELETIONS]
+    return support >= np.maximum(config.min_support, config.min_support_fraction * counts[SPANS])
 
 
 def active_clips(pileup: Pileup, config: CallConfig) -> np.ndarray:
     """Return (n_rows,) bool: the alignment of several reads ends or begins here by a soft clip."""
-    return pileup.clips >= np.maximum(config.min_clips, config.min_clip_fraction * pileup.spans)
+    counts = pileup.counts[:, :-1]
+    return counts[CLIPS] >= np.maximum(config.min_clips, config.min_clip_fraction * counts[SPANS])
 
 
 def find_regions(pileup: Pileup, window: Window, config: CallConfig) -> tuple[np.ndarray, np.ndarray]:
@@ -49,7 +51,7 @@ def find_regions(pileup: Pileup, window: Window, config: CallConfig) -> tuple[np
     indel, clip = active_indels(pileup, config), active_clips(pileup, config)
     active = substitution | indel | clip
     first = np.flatnonzero(active)
-    last = np.where(indel[first], np.maximum(first + 2, pileup.deletion_end[first]), first + 1)
+    last = np.where(indel[first], np.maximum(first + 2, pileup.counts[DELETION_END, first]), first + 1)
     first, last = first.astype(np.int64), last.astype(np.int64)
     kernels.grow_over_tracts(first, last, window.tract_start, window.tract_end, config.max_tract)
     order = np.lexsort((last, first))

@@ -1,6 +1,6 @@
 """Records of one stretch of the genome to its calls: joins the rooms of calling, in order.
 
-counters -> active regions -> reads and haplotypes -> likelihoods -> genotypes -> variants and reference blocks
+counters -> active regions -> reads, haplotypes -> likelihoods -> genotypes -> variants, reference blocks
 
 ``call_interval`` sees the stretch with padding on both sides and answers for the stretch alone. What it finds
 at a base depends on reads and reference around the base, not on where the stretch begins or ends.
@@ -12,7 +12,7 @@ import numpy as np
 
 from genomehub.config import CallConfig
 from genomehub.kernels import genotype as kernels
-from genomehub.kernels.region_reads import select_reads
+from genomehub.kernels.pileup import Alignments
 from genomehub.types import Interval, Records, RegionCalls
 from genomehub.variants import genotypes as rooms
 from genomehub.variants.active_regions import find_regions
@@ -21,6 +21,7 @@ from genomehub.variants.likelihoods import read_likelihoods
 from genomehub.variants.pileup import (
     ReferenceConfidence,
     Window,
+    as_alignments,
     make_window,
     reference_blocks,
     reference_confidence,
@@ -28,6 +29,7 @@ from genomehub.variants.pileup import (
     usable_reads,
     with_qualities,
 )
+from genomehub.variants.region_reads import select_reads
 
 
 class Genotyped(NamedTuple):
@@ -46,8 +48,8 @@ def call_interval(
 
     Parameters
     ----------
-    records : all records that overlap the window (the interval with ``config.padding_bp`` on both sides, cut at
-        the contig's ends), sorted by start
+    records : all records that overlap the window (the interval with ``config.padding_bp`` on both sides,
+        cut at the contig's ends), sorted by start
     reference : (n_rows,) uint8, codes of the window
     reference_start : 0-based bp of the window's first base
     interval : what to answer for
@@ -60,12 +62,13 @@ def call_interval(
     window = make_window(interval.contig_index, reference_start, reference)
     records = with_qualities(records, config)
     usable = usable_reads(records, config)
-    pileup = tally_window(records, usable, window, config)
+    alignments = as_alignments(records)
+    pileup = tally_window(records, alignments, usable, window, config)
     first, last = interval.start - reference_start, interval.end - reference_start
-    regions, has_clips = find_regions(pileup, window, config)
+    regions, _has_clips = find_regions(pileup, window, config)
     # Regions just outside may hold a deletion that reaches in, or an indel that moves in when left-aligned.
     near = (regions[:, 0] < last + config.max_region) & (regions[:, 1] > first - config.max_region)
-    found = genotype_regions(records, usable, regions[near], has_clips[near], window, config)
+    found = genotype_regions(records, alignments, usable, regions[near], window, config)
     called, is_called = rooms.select_called(
         found.sites, found.evidence.events, found.genotypes, found.result, window, config
     )
@@ -82,19 +85,12 @@ def call_interval(
 
 
 def genotype_regions(
-    records: Records,
-    usable: np.ndarray,
-    regions: np.ndarray,
-    has_clips: np.ndarray,
-    window: Window,
+    records: Records, alignments: Alignments, usable: np.ndarray, regions: np.ndarray, window: Window,
     config: CallConfig,
-) -> Genotyped:
+) -> Genotyped:  # fmt: skip
     """Genotype every event of every candidate haplotype of the regions ((n, 2) int64, rows)."""
-    reads = select_reads(
-        records, usable, window.start, regions, config.flank, config.min_base_quality, config.min_read_length,
-        config.max_reads,
-    )  # fmt: skip
-    haplotypes = candidate_haplotypes(records, reads, regions, has_clips, window, config)
+    reads = select_reads(records, alignments, usable, regions, window, config)
+    haplotypes = candidate_haplotypes(alignments, reads, regions, window, config)
     events = events_of(haplotypes, regions, window)
     likelihoods, matrix_offsets = read_likelihoods(records, reads, haplotypes, config)
     model = rooms.make_model(config)

@@ -7,11 +7,11 @@ import numpy as np
 from genomehub.config import CallConfig
 from genomehub.kernels import genotype as kernels
 from genomehub.kernels.events import Events
-from genomehub.kernels.genotype import MAX_ALLELES, STAR, GenotypeModel, Genotypes, Observations
+from genomehub.kernels.genotype import MAX_ALLELES, STAR, GenotypeModel, Genotypes
 from genomehub.kernels.region_reads import RegionReads
 from genomehub.kernels.repeats import MAX_REPEATS
 from genomehub.kernels.statistics import fisher_strand, rank_sum
-from genomehub.types import FLOAT32_MISSING, INT_FILL, Records
+from genomehub.types import FLOAT32_MISSING, INT_FILL, Flag, Records
 from genomehub.variants.haplotypes import Haplotypes
 from genomehub.variants.likelihoods import indel_prior_table
 from genomehub.variants.pileup import Window
@@ -28,7 +28,7 @@ def filter_descriptions(config: CallConfig) -> dict[str, str]:
     texts = (
         f"QUAL is less than {config.low_quality:g}",
         f"DP is less than {config.low_depth}",
-        f"FS is more than {config.strand_bias_snv:g} (substitutions) or {config.strand_bias_indel:g} (indels)",
+        f"FS is more than {config.strand_bias_snv:g} (SNVs) or {config.strand_bias_indel:g} (indels)",
         f"MQ is less than {config.low_mapping_quality:g}",
     )
     return dict(zip(FILTERS, texts, strict=True))
@@ -60,7 +60,8 @@ def group_sites(events: Events) -> np.ndarray:
     new = np.ones(events.row.size, dtype=bool)
     new[1:] = (np.diff(events.row) != 0) | (np.diff(region) != 0)
     first = np.flatnonzero(new)
-    return np.stack([region[first], first, np.append(first[1:], events.row.size)], axis=1).astype(np.int64)
+    last = np.append(first, events.row.size)[1:]
+    return np.stack([region[first], first, last], axis=1).astype(np.int64)
 
 
 def event_priors(events: Events, window: Window, config: CallConfig) -> np.ndarray:
@@ -132,7 +133,7 @@ def genotype_all(
 
 
 def called_alleles(genotypes: Genotypes, result: Posteriors) -> np.ndarray:
-    """Return (n_sites, 3) int64: places of the called alleles, REF first, then ALTs ascending, -1 where none."""
+    """Return (n_sites, 3) int64: places of the called alleles, REF, then ALTs ascending, -1 where none."""
     called = np.full((result.genotype.shape[0], 3), -1, dtype=np.int64)
     called[:, 0] = 0
     low, high = result.genotype[:, 0], result.genotype[:, 1]
@@ -235,8 +236,25 @@ def phred_likelihoods(called: Called) -> np.ndarray:
     return out.astype(np.int16)
 
 
+class Observations(NamedTuple):
+    """What fragments say about called alleles: one row per fragment and site.
+
+    site_offsets : (n_sites + 1,) int64
+    allele : (n,) int8, allele of the site that the fragment supports, -1 if it says too little
+    reverse : (n,) bool, strand of the read that covers POS; mapping_quality : (n,) uint8, of it
+    base_quality : (n,) uint8, at POS; position : (n,) int64, bp from the nearer end of the read to POS
+    """
+
+    site_offsets: np.ndarray
+    allele: np.ndarray
+    reverse: np.ndarray
+    mapping_quality: np.ndarray
+    base_quality: np.ndarray
+    position: np.ndarray
+
+
 def observe_called(called: Called, evidence: Evidence) -> Observations:
-    """Assign fragments to the alleles of called sites."""
+    """Assign fragments to the alleles of called sites and look up where and how they were read."""
     columns = np.full((called.sites.shape[0], MAX_ALLELES), -1, dtype=np.int64)
     first = called.sites[:, 1:2]
     star = called.sites[:, 2:3] - first + 1
@@ -244,9 +262,18 @@ def observe_called(called: Called, evidence: Evidence) -> Observations:
         called.events >= 0, called.events - first + 1,
         np.where(called.events == STAR, star, np.where(called.events == -1, 0, -1)),
     )  # fmt: skip
-    return kernels.observe(
-        called.sites, columns, evidence.events, evidence.reads, evidence.records, evidence.haplotypes.region_offsets,
-        evidence.fragments, evidence.fragment_offsets, evidence.fits, evidence.model,
+    reads, records = evidence.reads, evidence.records
+    offsets, entry, allele = kernels.observe(
+        called.sites, columns, evidence.events, reads, evidence.haplotypes.region_offsets, evidence.fragments,
+        evidence.fragment_offsets, evidence.fits, evidence.model,
+    )  # fmt: skip
+    row = np.repeat(evidence.events.row[called.sites[:, 1]], np.diff(offsets))
+    read = reads.record[entry]
+    # exact unless an indel of the read lies before POS: good enough for an annotation
+    at = np.clip(reads.begin[entry] + row - reads.first_row[entry], reads.begin[entry], reads.end[entry] - 1)
+    return Observations(
+        offsets, allele, (records.flag[read] & np.uint16(Flag.REVERSE)) != 0, records.mapping_quality[read],
+        records.quals[at], np.minimum(at - records.offsets[read], records.offsets[read + 1] - 1 - at),
     )  # fmt: skip
 
 
@@ -277,8 +304,9 @@ def annotate(seen: Observations) -> Annotations:
     np.add.at(square, site, seen.mapping_quality.astype(np.float64) ** 2)
     group = np.where(informative, seen.allele > 0, -1).astype(np.int8)
     values = {"BaseQ": seen.base_quality, "MQ": seen.mapping_quality, "ReadPos": seen.position}
+    values = {name: value.astype(np.int64) for name, value in values.items()}
     sums = {
-        f"variant_{name}RankSum": rank_sum(seen.site_offsets, group, value.astype(np.int64))
+        f"variant_{name}RankSum": rank_sum(seen.site_offsets, np.lexsort((value, site)), group, value)
         for name, value in values.items()
     }
     rms = np.sqrt(square / np.maximum(depth, 1))

@@ -1,7 +1,8 @@
 """Candidate haplotypes of active regions, and the events that they consist of.
 
-First what aligned reads carry (``kernels.haplotypes``): cheap, and right wherever reads span the region and are
-aligned well. Where they are clipped or few span, local assembly (``kernels.assembly``) adds paths.
+The differences of reads from the reference that enough templates share are kept; the sets of kept events that
+reads carry, and each kept event alone, make the candidates. Sequencing errors, being rare, fall out before
+sequences are compared. Where alignments cannot be trusted, local assembly adds more.
 """
 
 from typing import NamedTuple
@@ -9,15 +10,20 @@ from typing import NamedTuple
 import numpy as np
 
 from genomehub.config import CallConfig
+from genomehub.kernels import events as event_kernels
 from genomehub.kernels import haplotypes as kernels
-from genomehub.kernels.events import Events, haplotype_events
+from genomehub.kernels.events import Events
+from genomehub.kernels.haplotypes import ReadEvents
+from genomehub.kernels.pileup import Alignments
 from genomehub.kernels.region_reads import RegionReads
-from genomehub.types import Records
 from genomehub.variants.pileup import Window
 
-#: bp that a haplotype reaches further than the reads cut for its region, besides room for its longest deletion.
+#: bp that a haplotype reaches beyond where reads are cut, besides room for its longest deletion.
 _OVERHANG = 20
-_MAX_HAPLOTYPE_BP = 4_000
+#: Kept events per region: a set of them is one 64-bit word.
+_MAX_EVENTS = 64
+#: Reads that must carry a set of events that is not a single one.
+_MIN_SET_READS = 2
 
 
 class Haplotypes(NamedTuple):
@@ -35,33 +41,187 @@ class Haplotypes(NamedTuple):
     high: np.ndarray
 
 
+class KeptEvents(NamedTuple):
+    """Events that enough templates share, region after region, in the order in which they apply.
+
+    region : (n,) int64; number : (n,) int64, one example of each in ReadEvents
+    key : (n,) uint64; offsets : (n_regions + 1,) int64
+    """
+
+    region: np.ndarray
+    number: np.ndarray
+    key: np.ndarray
+    offsets: np.ndarray
+
+
 def candidate_haplotypes(
-    records: Records,
-    reads: RegionReads,
-    regions: np.ndarray,
-    has_clips: np.ndarray,
-    window: Window,
-    config: CallConfig,
+    alignments: Alignments, reads: RegionReads, regions: np.ndarray, window: Window, config: CallConfig
 ) -> Haplotypes:
-    """Propose the haplotypes of each region."""
-    differences = kernels.read_events(
-        records, records.quals, reads, regions, window.reference, window.start, config.min_base_quality
-    )
-    candidates = kernels.candidate_sets(
-        reads, differences, regions, config.min_support, config.min_support_fraction, config.max_haplotypes
-    )
+    """Propose the haplotypes of each region ((n, 2) int64, rows)."""
+    region = np.repeat(np.arange(regions.shape[0]), np.diff(reads.region_offsets))
+    key, found, offsets = kernels.read_events(
+        alignments, reads.record, reads.begin, reads.end, regions[region, 0], regions[region, 1],
+        window.reference, window.start, config.min_base_quality,
+    )  # fmt: skip
+    differences = ReadEvents(key, *found.T, offsets)
+    kept = shared_events(differences, reads, region, config)
+    sets, set_offsets = candidate_sets(differences, reads, region, regions, kept, config)
     flank = config.flank + _OVERHANG + np.minimum(regions[:, 1] - regions[:, 0], config.max_tract)
-    sequences, offsets = kernels.spell(
-        records, differences, candidates, regions, flank, window.reference, _MAX_HAPLOTYPE_BP
-    )
     low = np.maximum(regions[:, 0] - flank, 0)
     high = np.minimum(regions[:, 1] + flank, window.reference.size)
-    return Haplotypes(sequences, offsets, candidates.set_offsets, low, high)
+    set_regions = np.repeat(np.arange(regions.shape[0]), np.diff(set_offsets))
+    sequences, sequence_offsets = kernels.spell(
+        alignments.bases, found[kept.number], kept.offsets, sets, set_regions, low, high, window.reference
+    )
+    return Haplotypes(sequences, sequence_offsets, set_offsets, low, high)
+
+
+def _starts(sizes: np.ndarray) -> np.ndarray:
+    return np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+
+
+def _changes(*columns: np.ndarray) -> np.ndarray:
+    """Where a row of sorted columns differs from the one before (the first always does)."""
+    new = np.ones(columns[0].size, dtype=bool)
+    new[1:] = np.logical_or.reduce([column[1:] != column[:-1] for column in columns])
+    return new
+
+
+def shared_events(
+    events: ReadEvents, reads: RegionReads, region: np.ndarray, config: CallConfig
+) -> KeptEvents:
+    """Keep the events that ``min_support`` templates, and that share of the region's, have.
+
+    Parameters
+    ----------
+    region : (n_reads,) int64, region of each entry of ``reads``
+    """
+    n_regions = reads.n_fragments.size
+    of_read = np.repeat(np.arange(reads.record.size), np.diff(events.offsets))
+    place, fragment = region[of_read], reads.fragment[of_read]
+    order = np.lexsort((fragment, events.key, place))
+    once = order[_changes(place[order], events.key[order], fragment[order])]
+    new = _changes(place[once], events.key[once])
+    example = once[new]
+    support = np.diff(np.append(np.flatnonzero(new), once.size))
+    least = np.maximum(config.min_support, config.min_support_fraction * reads.n_fragments)
+    strong = support >= least[place[example]]
+    example, support = example[strong], support[strong]
+    # too many: the best supported, ties by key
+    rank = np.lexsort((events.key[example], -support, place[example]))
+    place_rank = np.arange(rank.size) - np.searchsorted(place[example][rank], place[example][rank])
+    example = example[rank[place_rank < _MAX_EVENTS]]
+    final = np.lexsort(
+        (
+            events.key[example],
+            events.length[example],
+            events.kind[example],
+            events.row[example],
+            place[example],
+        )
+    )
+    example = example[final]
+    offsets = _starts(np.bincount(place[example], minlength=n_regions))
+    return KeptEvents(place[example], example, events.key[example], offsets)
+
+
+def carried_sets(events: ReadEvents, reads: RegionReads, region: np.ndarray, kept: KeptEvents) -> np.ndarray:
+    """Return (n_reads,) uint64: bit k is set if the read has its region's kept event k."""
+    of_read = np.repeat(np.arange(reads.record.size), np.diff(events.offsets))
+    place = region[of_read]
+    order = np.lexsort((kept.key, kept.region))
+    carried = np.zeros(reads.record.size, dtype=np.uint64)
+    # look up (region, key) among the kept: both sorted the same way, merged by one more sort
+    both_region = np.concatenate([kept.region[order], place])
+    both_key = np.concatenate([kept.key[order], events.key])
+    merged = np.lexsort((both_key, both_region))  # stable: a kept event comes before its occurrences
+    is_kept = merged < order.size
+    latest = np.maximum.accumulate(np.where(is_kept, np.arange(merged.size), -1))
+    inside = np.flatnonzero(~is_kept & (latest >= 0))
+    source, target = merged[latest[inside]], merged[inside]
+    same = (both_region[source] == both_region[target]) & (both_key[source] == both_key[target])
+    which, entry = order[source[same]], target[same] - order.size
+    bit = np.uint64(1) << (which - kept.offsets[kept.region[which]]).astype(np.uint64)
+    np.bitwise_or.at(carried, of_read[entry], bit)
+    return carried
+
+
+def candidate_sets(
+    events: ReadEvents, reads: RegionReads, region: np.ndarray, regions: np.ndarray, kept: KeptEvents,
+    config: CallConfig,
+) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+    """Choose the sets of kept events to try as haplotypes.
+
+    Returns
+    -------
+    sets : (n,) uint64, region after region; the first of each is 0, the reference
+    offsets : (n_regions + 1,) int64
+
+    Notes
+    -----
+    Sets rank by the reads that span the region and carry exactly the set, then by all reads that carry it as
+    far as they go, then by value; then come single events. The order of reads has no influence.
+    """
+    n_regions = regions.shape[0]
+    carried = carried_sets(events, reads, region, kept)
+    spans = (reads.first_row <= regions[region, 0]) & (reads.last_row >= regions[region, 1])
+    order = np.lexsort((carried, region))
+    new = (
+        np.flatnonzero(_changes(region[order], carried[order])) if order.size else np.zeros(0, dtype=np.int64)
+    )
+    value, place = carried[order][new], region[order][new]
+    n_reads = np.diff(np.append(new, order.size))
+    n_spanning = np.add.reduceat(spans[order].astype(np.int64), new) if new.size else n_reads
+    several = (n_reads >= _MIN_SET_READS) & (value > 0)
+    single = np.uint64(1) << (np.arange(kept.number.size) - kept.offsets[kept.region]).astype(np.uint64)
+    none = np.zeros(n_regions, dtype=np.int64)
+    table = [
+        np.concatenate([np.arange(n_regions), place[several], kept.region]),
+        np.concatenate([none, none[place[several]] + 1, np.full(single.size, 2)]),
+        np.concatenate([none, -n_spanning[several], np.zeros(single.size, dtype=np.int64)]),
+        np.concatenate([none, -n_reads[several], np.zeros(single.size, dtype=np.int64)]),
+    ]
+    sets = np.concatenate([none.astype(np.uint64), value[several], single])
+    return _best_distinct(sets, table, n_regions, config.max_haplotypes)
+
+
+def _best_distinct(
+    sets: np.ndarray, ranks: list[np.ndarray], n_regions: int, most: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Order by ``ranks`` (the first is the region), keep the first of equal sets and ``most`` of a region."""
+    order = np.lexsort((sets, *reversed(ranks)))
+    place, sets = ranks[0][order], sets[order]
+    by_value = np.lexsort((sets, place))
+    first = np.zeros(sets.size, dtype=bool)
+    first[by_value[_changes(place[by_value], sets[by_value])]] = True
+    place, sets = place[first], sets[first]
+    keep = np.arange(sets.size) - np.searchsorted(place, place) < most
+    return sets[keep], _starts(np.bincount(place[keep], minlength=n_regions))
 
 
 def events_of(haplotypes: Haplotypes, regions: np.ndarray, window: Window) -> Events:
-    """Align haplotypes to the reference and list the events that they consist of."""
-    return haplotype_events(
-        haplotypes.sequences, haplotypes.offsets, haplotypes.region_offsets, haplotypes.low, haplotypes.high, regions,
+    """Align haplotypes to the reference and list the distinct events of each region inside it."""
+    n_regions = regions.shape[0]
+    region = np.repeat(np.arange(n_regions), np.diff(haplotypes.region_offsets))
+    found, key, offsets = event_kernels.haplotype_events(
+        haplotypes.sequences,
+        haplotypes.offsets,
+        haplotypes.low[region],
+        haplotypes.high[region],
         window.reference,
+    )
+    place = np.repeat(region, np.diff(offsets))
+    inside = (found[:, 0] >= regions[place, 0]) & (found[:, 0] < regions[place, 1])
+    owner = np.repeat(np.arange(region.size), np.diff(offsets))[inside]
+    found, key, place = found[inside], key[inside], place[inside]
+    row, ref_length, alt_length = found[:, 0], found[:, 1], found[:, 3] - found[:, 2]
+    order = np.lexsort((key, alt_length, ref_length, row, place))
+    new = _changes(*(column[order] for column in (place, row, ref_length, alt_length, key)))
+    number = np.empty(order.size, dtype=np.int64)
+    number[order] = np.cumsum(new) - 1
+    distinct = found[order[new]]
+    region_offsets = _starts(np.bincount(place[order[new]], minlength=n_regions))
+    return Events(
+        *(np.ascontiguousarray(column) for column in distinct.T), region_offsets, number,
+        _starts(np.bincount(owner, minlength=region.size)),
     )  # fmt: skip

@@ -14,8 +14,8 @@ from genomehub.kernels.repeats import MAX_PERIOD, MAX_REPEATS, gap_costs
 from genomehub.types import Records
 from genomehub.variants.haplotypes import Haplotypes
 
-# Phred cost of opening a gap by number of repeats (1, 2, ...; the last value holds for more). Units of 1 and 2 bp
-# after DRAGEN's published defaults; longer units slip less, a smooth curve was put through the same range.
+# Phred cost of opening a gap by number of repeats (1, 2, ...; the last value holds for more). Units of 1 and
+# 2 bp after DRAGEN's published defaults; for longer units a smooth curve through the same range.
 _GAP_OPEN = {
     1: (45, 45, 45, 45, 45, 45, 40, 33, 28, 24, 22),
     2: (45, 40, 40, 40, 36, 30, 27, 25, 24),
@@ -81,8 +81,8 @@ def read_likelihoods(
     gap_open, gap_extend = np.empty_like(quals), np.empty_like(quals)
     gap_costs(bases, offsets, gap_open_table(config), gap_extend_table(), gap_open, gap_extend)
     likelihoods = log10_likelihoods(
-        bases, compared_qualities(quals, config), gap_open, gap_open, gap_extend, offsets, haplotypes.sequences,
-        haplotypes.offsets, reads.region_offsets, haplotypes.region_offsets,
+        bases, compared_qualities(quals, config), gap_open, gap_open, gap_extend, offsets,
+        haplotypes.sequences, haplotypes.offsets, reads.region_offsets, haplotypes.region_offsets,
     )  # fmt: skip
     sizes = np.diff(reads.region_offsets) * np.diff(haplotypes.region_offsets)
     return likelihoods, np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)

@@ -11,7 +11,7 @@ import numpy as np
 from genomehub.config import CallConfig
 from genomehub.kernels import pileup as kernels
 from genomehub.kernels import repeats
-from genomehub.kernels.pileup import MAX_QUALITY, Pileup
+from genomehub.kernels.pileup import MAX_QUALITY, N_COUNTS, Alignments, Pileup
 from genomehub.types import Flag, Records
 
 _EXCLUDED = Flag.UNMAPPED | Flag.SECONDARY | Flag.QC_FAIL | Flag.DUPLICATE
@@ -79,20 +79,33 @@ def overlapping_mates(records: Records, usable: np.ndarray) -> np.ndarray:
 
 
 def quality_tables() -> np.ndarray:
-    """Return (3, MAX_QUALITY + 1) float64: log10 of P(base | matches), P(base | mismatch), P(base | het)."""
+    """Return (3, MAX_QUALITY + 1) float64: log10 P(base) if it matches, if it mismatches, of a het."""
     error = np.minimum(10.0 ** (-0.1 * np.arange(MAX_QUALITY + 1)), 0.75)
     return np.log10(np.stack([1 - error, error / 3, 0.5 * (1 - error) + 0.5 * error / 3]))
 
 
-def tally_window(records: Records, usable: np.ndarray, window: Window, config: CallConfig) -> Pileup:
+def as_alignments(records: Records) -> Alignments:
+    """Return the columns of ``records`` that kernels look at."""
+    reverse = (records.flag & np.uint16(Flag.REVERSE)) != 0
+    return Alignments(
+        records.start, records.end, reverse, records.cigars, records.cigar_offsets, records.bases,
+        records.quals, records.offsets,
+    )  # fmt: skip
+
+
+def tally_window(
+    records: Records, alignments: Alignments, usable: np.ndarray, window: Window, config: CallConfig
+) -> Pileup:
     """Count the usable reads of a window; a template counts once where its mates overlap."""
     quals = np.array(records.quals)
     pairs = overlapping_mates(records, usable)
-    span = int((records.end - records.start).max(initial=0))
-    kernels.mate_overlaps(records, pairs, max(1, span), quals)
-    pileup = kernels.new_pileup(window.reference.size)
+    longest = int((records.end - records.start).max(initial=0))
+    kernels.mate_overlaps(alignments, pairs, max(1, longest), quals)
+    n = window.reference.size
+    pileup = Pileup(np.zeros((n, 2, 4), np.int32), np.zeros((n, 3)), np.zeros((N_COUNTS, n + 1), np.int32))
     settings = np.array([config.min_base_quality, config.min_clip_length], dtype=np.int64)
-    kernels.tally(records, usable, quals, window.reference, window.start, settings, quality_tables(), pileup)
+    tables = quality_tables()
+    kernels.tally(alignments, usable, quals, window.reference, window.start, settings, tables, pileup)
     return pileup
 
 
@@ -117,8 +130,8 @@ def spanning_reads(pileup: Pileup, first: np.ndarray, last: np.ndarray) -> np.nd
     Reads that cover ``first`` less those that end before ``last`` is over: exact unless a read lies wholly
     inside the span.
     """
-    ended = np.concatenate([[0], np.cumsum(pileup.ends)])  # ended[i]: reads with end <= i - 1
-    return np.maximum(pileup.spans[first] - (ended[last + 1] - ended[first + 1]), 0)
+    ended = np.concatenate([[0], np.cumsum(pileup.counts[kernels.ENDS])])  # ended[i]: reads with end <= i - 1
+    return np.maximum(pileup.counts[kernels.SPANS, first] - (ended[last + 1] - ended[first + 1]), 0)
 
 
 def reference_confidence(pileup: Pileup, window: Window, config: CallConfig) -> ReferenceConfidence:
@@ -126,7 +139,8 @@ def reference_confidence(pileup: Pileup, window: Window, config: CallConfig) -> 
     n = window.reference.size
     first = np.maximum(window.tract_start - 1, 0)
     last = np.minimum(window.tract_end, n - 1)
-    with_indel = pileup.deleted + pileup.insertions + pileup.deletions
+    counts = pileup.counts[:, :n]
+    with_indel = counts[kernels.DELETED] + counts[kernels.INSERTIONS] + counts[kernels.DELETIONS]
     without = np.maximum(spanning_reads(pileup, first, last) - with_indel, 0)
     indel_over_reference = without * _LOG10_HALF + with_indel * (_LOG10_HALF - _INDEL_ERROR_LOG10)
     indel = np.stack([np.zeros(n), indel_over_reference, 2 * indel_over_reference], axis=1)
@@ -136,8 +150,8 @@ def reference_confidence(pileup: Pileup, window: Window, config: CallConfig) -> 
     phred = -10.0 * (relative - relative.max(axis=1, keepdims=True))
     likelihood = np.minimum(np.rint(phred), _MAX_PL).astype(np.int32)
     quality = np.clip(np.rint(-10.0 * relative[:, 1]), 0, config.max_genotype_quality).astype(np.int32)
-    depth = pileup.bases.sum(axis=(1, 2), dtype=np.int32) + pileup.deleted
-    covered = (pileup.spans > 0) & (window.reference <= 3)
+    depth = pileup.bases.sum(axis=(1, 2), dtype=np.int32) + counts[kernels.DELETED]
+    covered = (counts[kernels.SPANS] > 0) & (window.reference <= 3)
     return ReferenceConfidence(quality, likelihood, depth, covered)
 
 

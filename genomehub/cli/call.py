@@ -1,0 +1,66 @@
+"""``genomehub call``: alignments to genotypes."""
+
+import json
+import logging
+from typing import Any
+
+import click
+
+from genomehub.cli.options import (
+    TerminalProgress,
+    json_option,
+    reference_option,
+    scheduler_option,
+    threads_option,
+    verbosity_options,
+)
+from genomehub.config import CallConfig
+
+_log = logging.getLogger("genomehub.call")
+
+
+@click.command()
+@click.argument("alignments", type=click.Path(), metavar="IN.bam|IN.cram")
+@reference_option
+@click.option("-o", "--output", required=True, type=click.Path(), help="Variant store to write (VCF Zarr).")
+@click.option("--vcf", type=click.Path(), help="Also write the calls as VCF (.gz: bgzip and index).")
+@click.option("--gvcf", type=click.Path(), help="Also write calls and reference blocks as gVCF.")
+@click.option("--regions", type=click.Path(), metavar="BED", help="Call these intervals only.")
+@click.option("--sample", help="Sample of the file to call, or its name if the file does not say.")
+@click.option(
+    "--min-mapping-quality", type=click.IntRange(0, 254), default=CallConfig.min_mapping_quality,
+    show_default=True, help="Ignore reads of lower MAPQ.",
+)  # fmt: skip
+@click.option(
+    "--partition-bp", type=click.IntRange(min=1_000), default=CallConfig.partition_bp, show_default=True,
+    help="Span of one task, bp; calls do not depend on it.",
+)  # fmt: skip
+@threads_option
+@scheduler_option
+@json_option
+@verbosity_options
+def command(
+    alignments: str, reference: str, output: str, min_mapping_quality: int, partition_bp: int, as_json: bool,
+    **options: Any,
+) -> None:  # fmt: skip
+    """Call SNVs, indels and reference blocks of one sample.
+
+    The result is a VCF Zarr store with genotypes and, beside them, blocks that say where and how surely the
+    sample has the reference's bases. VCF and gVCF are exports of it.
+
+    \b
+    Example:
+      genomehub call -r GRCh38.ref -o NA12878.vcz --vcf NA12878.vcf.gz NA12878.bam
+    """
+    from genomehub.pipeline.call import call  # loads the kernels
+
+    config = CallConfig(min_mapping_quality=min_mapping_quality, partition_bp=partition_bp)
+    with TerminalProgress() as progress:
+        summary = call(reference, alignments, output, config=config, progress=progress, **options)
+    _log.info(
+        "%s: sample %s, %d sites, %d pass (%d SNVs, %d indels), %s bp of reference blocks",
+        output, summary.sample, summary.n_variants, summary.n_pass, summary.n_snvs, summary.n_indels,
+        f"{summary.called_bp:,}",
+    )  # fmt: skip
+    if as_json:
+        click.echo(json.dumps(summary._asdict(), indent=2))

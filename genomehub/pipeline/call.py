@@ -1,0 +1,262 @@
+"""BAM or CRAM to a variant store: cuts the genome into partitions, calls each, joins the answers.
+
+A partition is an idempotent task; its answer depends neither on how the genome is cut nor on who works on it.
+A run that was cut short finds the finished ones again.
+"""
+
+import functools
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from genomehub.config import CallConfig, as_dict
+from genomehub.errors import ConfigError, InputError
+from genomehub.files import require_writable_parent
+from genomehub.formats.alignment_reader import AlignmentReader
+from genomehub.formats.bed import read_bed
+from genomehub.formats.vcf import write_gvcf, write_vcf
+from genomehub.pipeline.workers import Workers
+from genomehub.store.reference import Reference
+from genomehub.store.variants import VariantStore, VariantStoreWriter
+from genomehub.types import Contig, Interval, NoProgress, Progress, Records, RegionCalls
+from genomehub.variants.caller import call_interval
+from genomehub.variants.genotypes import filter_descriptions
+
+#: Parameters that say how the work is cut; results do not depend on them, so the store does not name them.
+_WITHOUT_EFFECT = ("partition_bp",)
+
+
+class CallSummary(NamedTuple):
+    """What a run of ``call`` found.
+
+    sample : name; n_partitions : tasks; n_variants, n_pass : sites, and those that pass all filters
+    n_snvs, n_indels : of those that pass; called_bp : bases in reference blocks
+    """
+
+    sample: str
+    n_partitions: int
+    n_variants: int
+    n_pass: int
+    n_snvs: int
+    n_indels: int
+    called_bp: int
+
+
+class CallTask(NamedTuple):
+    """Calls one partition; travels to workers, which open the files themselves.
+
+    read_groups : indices of the read groups to use, None for all reads
+    """
+
+    reference: str
+    alignments: str
+    config: CallConfig
+    read_groups: tuple[int, ...] | None
+
+    def __call__(self, interval: Interval) -> RegionCalls:
+        reference, reader = _open(self.reference, self.alignments)
+        return call_partition(reference, reader, interval, self.config, self.read_groups)
+
+
+@functools.lru_cache(maxsize=1)
+def _open(reference: str, alignments: str) -> tuple[Reference, AlignmentReader]:
+    """Open once per process: readers keep no position, so threads share them."""
+    opened = Reference.open(reference)
+    return opened, AlignmentReader(alignments, opened)
+
+
+def call(
+    reference_path: str | os.PathLike[str],
+    alignments: str | os.PathLike[str],
+    output: str | os.PathLike[str],
+    vcf: str | os.PathLike[str] | None = None,
+    gvcf: str | os.PathLike[str] | None = None,
+    regions: str | os.PathLike[str] | None = None,
+    sample: str | None = None,
+    config: CallConfig | None = None,
+    threads: int | None = None,
+    scheduler_file: str | None = None,
+    progress: Progress | None = None,
+) -> CallSummary:
+    """Call the genotypes of one sample and write them as VCF Zarr, and as VCF and gVCF if asked.
+
+    Parameters
+    ----------
+    reference_path : reference directory
+    alignments : sorted, indexed BAM or CRAM
+    output : folder of the variant store; an earlier store there is replaced at the end
+    vcf, gvcf : further outputs, compressed and indexed if they end in .gz
+    regions : BED of the intervals to call; all of the genome without it
+    sample : which sample of the file, or its name if the file has none
+    config, threads, progress : parameters, cores (None: all), who watches
+    scheduler_file : a running Dask cluster instead of local workers
+
+    Raises
+    ------
+    InputError
+        An input is missing, damaged, unsorted, of another genome, or its sample is not clear.
+    ConfigError
+        Something that is no variant store stands at ``output``.
+    ResourceError
+        The disk is full or an output folder cannot be written.
+    """
+    config, progress = config or CallConfig(), progress or NoProgress()
+    reference = Reference.open(reference_path)
+    with AlignmentReader(alignments, reference) as reader:
+        name, groups = choose_sample(reader, sample)
+    intervals = read_bed(regions, reference) if regions is not None else whole_genome(reference.contigs)
+    for path in filter(None, (output, vcf, gvcf)):
+        require_writable_parent(path)
+    _refuse_to_replace(Path(output))
+    partitions = list(cut(intervals, config.partition_bp))
+    writer = VariantStoreWriter(
+        output, name, reference.contigs, reference.digest, filter_descriptions(config), partitions,
+        source_attributes(config), inputs_digest=_identity(Path(alignments)),
+    )  # fmt: skip
+    task = CallTask(str(reference.path), str(Path(alignments).absolute()), config, groups)
+    _run(task, partitions, writer, threads, scheduler_file, progress)
+    store = VariantStore.open(writer.finalise())
+    if vcf is not None:
+        write_vcf(store, vcf)
+    if gvcf is not None:
+        write_gvcf(store, reference, gvcf)
+    return summarise(store, name, len(partitions))
+
+
+def _run(
+    task: CallTask, partitions: list[Interval], writer: VariantStoreWriter, threads: int | None,
+    scheduler_file: str | None, progress: Progress,
+) -> None:  # fmt: skip
+    done = writer.done_regions()
+    todo = [index for index in range(len(partitions)) if index not in done]
+    progress.start("calling", len(partitions), "regions")
+    progress.advance(len(done))
+    try:
+        with Workers(threads, scheduler_file) as workers:
+            answers = workers.map(task, (partitions[index] for index in todo))
+            for index, answer in zip(todo, answers, strict=True):
+                writer.write_region(index, answer)
+                progress.advance(1)
+    finally:
+        _open.cache_clear()
+    progress.finish()
+
+
+def call_partition(
+    reference: Reference, reader: AlignmentReader, interval: Interval, config: CallConfig,
+    read_groups: Sequence[int] | None = None,
+) -> RegionCalls:  # fmt: skip
+    """Call one partition: fetch reference and reads of its surroundings, then ``variants.caller``.
+
+    A partition without known bases or without reads costs next to nothing and is empty.
+    """
+    length = reference.contigs[interval.contig_index].length
+    start = max(0, interval.start - config.padding_bp)
+    end = min(length, interval.end + config.padding_bp)
+    codes = reference.sequence(interval.contig_index, start, end)
+    if not (codes[interval.start - start : interval.end - start] <= 3).any():
+        return RegionCalls({}, {})
+    records = reader.fetch(Interval(interval.contig_index, start, end))
+    if read_groups is not None:
+        records = select_records(records, np.isin(records.read_group, np.array(read_groups, dtype=np.int16)))
+    if records.start.size == 0:
+        return RegionCalls({}, {})
+    return call_interval(records, codes, start, interval, config)
+
+
+def select_records(records: Records, keep: np.ndarray) -> Records:
+    """Return the records where ``keep`` ((n,) bool) says so."""
+
+    def ragged(values: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+        return values[np.repeat(keep, np.diff(offsets))]
+
+    def starts(offsets: np.ndarray) -> np.ndarray:
+        return np.concatenate([[0], np.cumsum(np.diff(offsets)[keep])]).astype(np.int64)
+
+    flat = {"cigars", "cigar_offsets", "bases", "quals", "offsets"}
+    rows = {name: getattr(records, name)[keep] for name in Records._fields if name not in flat}
+    return Records(
+        cigars=ragged(records.cigars, records.cigar_offsets), cigar_offsets=starts(records.cigar_offsets),
+        bases=ragged(records.bases, records.offsets), quals=ragged(records.quals, records.offsets),
+        offsets=starts(records.offsets), **rows,
+    )  # fmt: skip
+
+
+def choose_sample(reader: AlignmentReader, sample: str | None) -> tuple[str, tuple[int, ...] | None]:
+    """Return the sample's name and the read groups to use (None: all reads).
+
+    Raises
+    ------
+    InputError
+        The file has several samples and none of them was named, or no sample and no name was given.
+    """
+    names = reader.sample_names
+    if sample is None:
+        return reader.sample_name, None
+    if len(names) < 2:
+        return sample, None
+    if sample not in names:
+        raise InputError(
+            f"{reader.path}: holds no sample {sample!r}, but {', '.join(names)}. Name one of these."
+        )
+    return sample, tuple(i for i, group in enumerate(reader.read_groups) if group.sample == sample)
+
+
+def whole_genome(contigs: Sequence[Contig]) -> list[Interval]:
+    """Return one interval per contig."""
+    return [Interval(index, 0, contig.length) for index, contig in enumerate(contigs)]
+
+
+def cut(intervals: Sequence[Interval], size: int) -> Iterator[Interval]:
+    """Cut intervals at multiples of ``size`` (bp) of their contig.
+
+    Examples
+    --------
+    >>> list(cut([Interval(0, 5, 25)], 10))[:2]
+    [Interval(contig_index=0, start=5, end=10), Interval(contig_index=0, start=10, end=20)]
+    """
+    for interval in intervals:
+        start = interval.start
+        while start < interval.end:
+            end = min(interval.end, (start // size + 1) * size)
+            yield Interval(interval.contig_index, start, end)
+            start = end
+
+
+def source_attributes(config: CallConfig) -> dict[str, Any]:
+    """Return what the store says about how its calls were made: every parameter that has an effect."""
+    parameters = {key: value for key, value in as_dict(config).items() if key not in _WITHOUT_EFFECT}
+    digest = hashlib.sha256(json.dumps(parameters, sort_keys=True).encode()).hexdigest()
+    return {"call_config": json.loads(json.dumps(parameters)), "call_config_sha256": digest}
+
+
+def summarise(store: VariantStore, sample: str, n_partitions: int) -> CallSummary:
+    """Count the sites of a store by kind."""
+    lengths = np.strings.str_len(store["variant_allele"])
+    star = store["variant_allele"] == "*"
+    passes = store["variant_filter"][:, 0]
+    indel = ((lengths != lengths[:, :1]) & (lengths > 0) & ~star).any(axis=1)
+    called_bp = int((store["block_end"].astype(np.int64) - store["block_start"]).sum())
+    n_indels, n_pass = int((passes & indel).sum()), int(passes.sum())
+    return CallSummary(sample, n_partitions, passes.size, n_pass, n_pass - n_indels, n_indels, called_bp)
+
+
+def _identity(path: Path) -> str:
+    """What tells this input from another of the same name, without reading all of it."""
+    status = path.stat()
+    return f"{status.st_size}:{status.st_mtime_ns}"
+
+
+def _refuse_to_replace(output: Path) -> None:
+    """A slip in ``-o`` must not cost anybody a folder of other things."""
+    is_store = output.is_dir() and ((output / ".zgroup").is_file() or not any(output.iterdir()))
+    if output.exists() and not is_store:
+        raise ConfigError(
+            f"{output}: exists and is no variant store, so it is not replaced. Name a new folder, "
+            f"for example {output.with_suffix('.vcz').name}."
+        )
