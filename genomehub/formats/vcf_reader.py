@@ -16,6 +16,7 @@ import pysam
 from genomehub.errors import InputError, NotFoundError
 from genomehub.files import require_file
 from genomehub.formats.bed import text_lines
+from genomehub.formats.bgzf import ByteSource
 from genomehub.types import Contig, Genotypes
 
 _N_FIXED = 9  # columns before the first sample
@@ -76,19 +77,17 @@ def read_genotypes(
 
 
 def _lines(path: Path) -> Iterator[Line]:
-    with path.open("rb") as handle:
-        magic = handle.read(3)
-    if magic == b"BCF" or (magic[:2] == b"\x1f\x8b" and _is_compressed_bcf(path)):
-        return _bcf_lines(path)
-    return text_lines(path, "VCF file")
+    return _bcf_lines(path) if _is_bcf(path) else text_lines(path, "VCF file")
 
 
-def _is_compressed_bcf(path: Path) -> bool:
-    with pysam.BGZFile(str(path)) as handle:
+def _is_bcf(path: Path) -> bool:
+    first = np.zeros(3, dtype=np.uint8)
+    with ByteSource(path) as source:
         try:
-            return bool(handle.read(3) == b"BCF")
-        except OSError:
-            return False
+            source.read_into(first)
+        except InputError:
+            return False  # text_lines will say what is wrong
+    return first.tobytes() == b"BCF"
 
 
 def _bcf_lines(path: Path) -> Iterator[Line]:
