@@ -100,7 +100,7 @@ def _bcf_lines(path: Path) -> Iterator[Line]:
             for record in handle:
                 number += 1
                 yield number, str(record).rstrip("\n")
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, NotImplementedError) as error:
         raise InputError(
             f"{path}: cannot be read as BCF ({error}). Check whether the file was cut off."
         ) from error

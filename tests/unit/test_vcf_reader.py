@@ -11,6 +11,7 @@ from builders import alignment_files
 from builders import variants as build
 
 from genomehub.errors import InputError, NotFoundError
+from genomehub.formats.bgzf import BgzfWriter
 from genomehub.formats.vcf_reader import SequenceWindows, read_genotypes
 
 SEQUENCES = {"1": "ACGTN" * 1_000, "2": "G" * 300}
@@ -194,7 +195,11 @@ def test_read__bcf_cut_off(tmp_path, reference, capfd):
     path.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(InputError, match="the file is cut off"):
         read_genotypes(path, reference)
-    path.write_bytes(gzip.compress(gzip.decompress(whole)[:-7]))
+    path.write_bytes(gzip.compress(gzip.decompress(whole)))  # plain gzip is no BGZF
+    with pytest.raises(InputError, match="cannot be read as BCF"):
+        read_genotypes(path, reference)
+    with BgzfWriter(path, 1) as out:
+        out.write(gzip.decompress(whole)[:-7])
     with pytest.raises(InputError, match="cannot be read as BCF"):
         read_genotypes(path, reference)
     assert capfd.readouterr().err == ""
