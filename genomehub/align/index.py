@@ -74,9 +74,9 @@ def _checked_shape(config: IndexConfig) -> seeds.SeedShape:
             f"syncmer_length {k} and smer_length {s} make no seeds: 4 <= s < k <= 31 with an even difference "
             "is needed. Use 20 and 16 unless you have measured others."
         )
-    if not 1 <= config.partner_first <= config.partner_last:
+    if not 1 <= config.partner_first <= config.partner_last <= 255:
         raise ConfigError(
             f"partner_first {config.partner_first} and partner_last {config.partner_last} link no seeds: "
-            "1 <= first <= last is needed."
+            "1 <= first <= last <= 255 is needed."
         )
     return seeds.SeedShape(k, s, config.partner_first, config.partner_last)

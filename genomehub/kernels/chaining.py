@@ -72,6 +72,10 @@ def pack_hit(strand, diagonal, position):
 @inline
 def find_runs(hits, n, k, runs):
     """Sort ``hits[:n]`` and join those on one diagonal to runs; returns the number of runs."""
+    if n > 1 and hits[0] > hits[n - 1]:
+        # Seeds of a reverse read come last first: the worst case of insertion sort, and easily mended.
+        for i in range(n // 2):
+            hits[i], hits[n - 1 - i] = hits[n - 1 - i], hits[i]
     sort_words(hits, 0, n)
     n_runs = 0
     last = np.int64(-1)

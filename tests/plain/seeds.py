@@ -49,7 +49,7 @@ def partner(seeds, i, step, first, last):
         j = i + step * distance
         if not 0 <= j < len(seeds) or abs(seeds[j][1] - seeds[i][1]) > MAX_LINK:
             break
-        choices.append(((seeds[i][0] ^ seeds[j][0]) * ORDER & WORD, distance, seeds[j][0] & 0xFFFF))
+        choices.append((((seeds[i][0] ^ seeds[j][0]) * ORDER & WORD) >> 8, distance, seeds[j][0] & 0xFFFF))
     return max(1, min(choices)[2]) if choices else 0
 
 
