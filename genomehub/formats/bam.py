@@ -14,6 +14,7 @@ import pysam
 
 from genomehub import __version__
 from genomehub.errors import ResourceError
+from genomehub.formats.cram_header import replace_header
 from genomehub.kernels.records import (
     PADDING,
     RecordTexts,
@@ -120,10 +121,18 @@ def write_index(path: Path, index: Path) -> None:
     _run(pysam.index, *options, "-o", str(index), str(path))
 
 
-def convert_to_cram(bam: Path, cram: Path, fasta: Path) -> None:
-    """Write a sorted BAM as CRAM 3.0 against the reference's own FASTA."""
-    options = ["--no-PG", "-O", "cram,version=3.0", "-T", str(fasta), "-o", str(cram), str(bam)]
-    _run(pysam.view, *options)
+def convert_to_cram(bam: Path, cram: Path, fasta: Path, header: str) -> None:
+    """Write a sorted BAM as CRAM 3.0 against the reference's own FASTA; ``bam`` is removed on the way.
+
+    NM is stored, as htsjdk does not restore it. htslib encodes in one thread: with several, its choice of
+    codecs depends on which is first.
+    """
+    with_path = bam.with_suffix(".cram")
+    options = ["-O", "cram,version=3.0", "--output-fmt-option", "store_nm=1", "-T", str(fasta)]
+    _run(pysam.view, "--no-PG", *options, "-o", str(with_path), str(bam))
+    bam.unlink()
+    replace_header(with_path, cram, header)
+    with_path.unlink()
 
 
 def _run(command: object, *arguments: str) -> None:

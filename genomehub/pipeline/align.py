@@ -138,14 +138,14 @@ class BatchTask(NamedTuple):
 
 
 class DecideTask(NamedTuple):
-    """Decides the duplicates of one bin of marks, given as its file."""
+    """Decides the duplicates of one bin of marks, given as its file and how many it holds."""
 
     n_libraries: int
 
-    def __call__(self, path: str) -> duplicates.Decisions:
-        words = np.fromfile(path, dtype=np.uint64)
-        rows = len(words) // _MARK_WORDS  # spare bytes follow
-        return duplicates.decide(words[: rows * _MARK_WORDS].reshape(rows, _MARK_WORDS), self.n_libraries)
+    def __call__(self, item: tuple[str, int]) -> duplicates.Decisions:
+        path, n = item
+        words = np.fromfile(path, dtype=np.uint64, count=n * _MARK_WORDS)
+        return duplicates.decide(words.reshape(n, _MARK_WORDS), self.n_libraries)
 
 
 class FinishTask(NamedTuple):
@@ -235,7 +235,7 @@ def _publish(run: "_Run", workers: Workers, output: Path) -> None:
             sorted_bam = run.spill / "sorted.bam"
             run.write_bam(workers, sorted_bam)
             run.progress.start("writing CRAM", None, "")
-            bam.convert_to_cram(sorted_bam, path, run.reference.fasta)
+            bam.convert_to_cram(sorted_bam, path, run.reference.fasta, run.header)
         else:
             run.write_bam(workers, path)
             run.progress.start("indexing", None, "")
@@ -329,10 +329,9 @@ class _Run:
     def decide(self, workers: Workers) -> None:
         """Decide which templates are duplicates and leave a bit for each in a file."""
         flags = np.zeros(self._n_templates // 8 + 1, dtype=np.uint8)
-        numbers = sorted(self._marks.counts)
-        self.progress.start("finding duplicates", len(numbers), "bins")
-        paths = (str(self._marks.path(number)) for number in numbers)
-        for decisions in workers.map(DecideTask(len(self._library_names)), paths):
+        items = [(str(self._marks.path(number)), n) for number, n in sorted(self._marks.counts.items())]
+        self.progress.start("finding duplicates", len(items), "bins")
+        for decisions in workers.map(DecideTask(len(self._library_names)), items):
             bits = np.uint8(1) << (decisions.ordinals & 7).astype(np.uint8)
             np.bitwise_or.at(flags, decisions.ordinals >> 3, bits)
             self._duplicates += decisions.counts
@@ -342,14 +341,17 @@ class _Run:
         self.progress.finish()
 
     @property
+    def header(self) -> str:
+        """The SAM header of the output."""
+        return bam.header_text(self.reference.contigs, self.groups)
+
+    @property
     def _duplicates_path(self) -> Path:
         return self.spill / "duplicates.npy"
 
     def write_bam(self, workers: Workers, path: Path) -> None:
         """Finish all bins and write them as one BAM file; each bin's file is removed once it is written."""
-        header = bam.header_bytes(
-            bam.header_text(self.reference.contigs, self.groups), self.reference.contigs
-        )
+        header = bam.header_bytes(self.header, self.reference.contigs)
         layout = BinLayout.of(self.reference.bases, self._sort_config.bin_bp)
         jobs = bin_jobs(self._records, layout, self._duplicates_path)
         level = self._sort_config.level

@@ -1,0 +1,143 @@
+"""``genomehub align``: FASTQ to BAM or CRAM."""
+
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import click
+
+from genomehub.cli.options import (
+    TerminalProgress,
+    reference_option,
+    scheduler_option,
+    threads_option,
+    verbosity_options,
+)
+from genomehub.config import AlignConfig, SortConfig
+from genomehub.errors import ConfigError
+from genomehub.files import atomic_output
+
+_log = logging.getLogger("genomehub.align")
+_FIELDS = ("ID", "LB", "PL", "PU")
+
+
+@click.command()
+@reference_option
+@click.option("-s", "--sample", required=True, help="Sample name (SM of all read groups).")
+@click.option(
+    "-o", "--output", required=True, type=click.Path(), help="OUT.bam or OUT.cram; the index goes beside it."
+)
+@click.option(
+    "--library",
+    default=None,
+    help="Library (LB) where a read group names none.  [default: the sample's name]",
+)
+@click.option("--platform", default="ILLUMINA", show_default=True, help="Platform (PL) where none is named.")
+@click.option(
+    "--read-group", "read_group", default="", metavar="FIELDS",
+    help="Read group of READS1 READS2, as ID=..,LB=..,PL=..,PU=..  [default: flow cell and lane from the "
+    "first read's name]",
+)  # fmt: skip
+@click.option(
+    "--lane", "lanes", nargs=3, multiple=True, metavar="FIELDS READS1 READS2",
+    help="A lane with its read group, for several lanes; repeat as needed. FIELDS as for --read-group, '-' "
+    "for none; READS2 '-' for single reads.",
+)  # fmt: skip
+@click.option(
+    "--level", type=click.IntRange(1, 9), default=SortConfig.level, show_default=True,
+    help="Compression of BAM, 1 (quick) to 9 (small).",
+)  # fmt: skip
+@click.option("--metrics", type=click.Path(dir_okay=False), help="Write duplicate metrics, as picard does.")
+@click.option("--json", "json_path", type=click.Path(dir_okay=False), help="Write a summary as JSON.")
+@click.option(
+    "--tmp", "temporary", type=click.Path(file_okay=False),
+    help="Folder for records on their way, about the size of the uncompressed BAM.  [default: beside "
+    "the output]",
+)  # fmt: skip
+@threads_option
+@scheduler_option
+@verbosity_options
+@click.argument("reads", nargs=-1, type=click.Path(), metavar="[READS1 [READS2]]")
+def command(
+    reference: str, sample: str, output: str, library: str | None, platform: str, read_group: str,
+    lanes: tuple[tuple[str, str, str], ...], level: int, metrics: str | None, json_path: str | None,
+    temporary: str | None, threads: int | None, scheduler_file: str | None, reads: tuple[str, ...],
+) -> None:  # fmt: skip
+    """Align reads and write them sorted, duplicate-marked and indexed, as BAM or CRAM.
+
+    READS1 and READS2 are FASTQ files (plain, gzip or bgzip); leave READS2 out for single reads.
+
+    \b
+    Example:
+      genomehub align -r GRCh38.ref --sample NA12878 -o NA12878.cram R1.fastq.gz R2.fastq.gz
+
+    \b
+    Two lanes of two libraries:
+      genomehub align -r GRCh38.ref --sample NA12878 -o NA12878.bam \\
+        --lane ID=L1,LB=A L1_R1.fastq.gz L1_R2.fastq.gz \\
+        --lane ID=L2,LB=B L2_R1.fastq.gz L2_R2.fastq.gz
+    """
+    from genomehub.pipeline.align import align  # loads the kernels
+
+    given = [*_positional(read_group, reads), *lanes]
+    with TerminalProgress() as progress:
+        summary = align(
+            reference,
+            [_lane(fields, r1, r2, sample, library or sample, platform) for fields, r1, r2 in given],
+            output,
+            AlignConfig(),
+            SortConfig(level=level),
+            threads=threads,
+            scheduler_file=scheduler_file,
+            metrics=metrics,
+            temporary=temporary,
+            progress=progress,
+        )
+    _report(summary, output)
+    if json_path is not None:
+        with atomic_output(json_path) as path:
+            path.write_text(json.dumps(summary.as_json(), indent=2) + "\n")
+
+
+def _positional(fields: str, reads: tuple[str, ...]) -> list[tuple[str, str, str]]:
+    if len(reads) > 2:
+        raise ConfigError(
+            f"{len(reads)} FASTQ files were given, but READS1 and READS2 are one lane. Give each lane with "
+            "--lane FIELDS READS1 READS2."
+        )
+    return [(fields, reads[0], reads[1] if len(reads) == 2 else "-")] if reads else []
+
+
+def _lane(fields: str, reads1: str, reads2: str, sample: str, library: str, platform: str) -> Any:
+    from genomehub.formats.fastq import Lane, default_read_group
+
+    given = _parse_fields(fields)
+    group = default_read_group(reads1, sample, given.get("LB", library), given.get("PL", platform))
+    if "ID" in given:
+        group = group._replace(id=given["ID"])
+    if "PU" in given:
+        group = group._replace(platform_unit=given["PU"])
+    return Lane(group, reads1, None if reads2 == "-" else reads2)
+
+
+def _parse_fields(text: str) -> dict[str, str]:
+    fields: dict[str, str] = {}
+    for word in text.split(",") if text not in ("", "-") else []:
+        tag, equals, value = word.partition("=")
+        if tag not in _FIELDS or not equals or not value.isprintable() or not value:
+            raise ConfigError(
+                f"read group {text!r}: {word!r} is no field. Write ID=..,LB=..,PL=..,PU=.. with any of "
+                "these, separated by commas."
+            )
+        fields[tag] = value
+    return fields
+
+
+def _report(summary: Any, output: str) -> None:
+    share = 100 / max(summary.reads, 1)
+    _log.info(
+        "%s: %s reads, %.2f %% mapped, %.2f %% properly paired, %.2f %% duplicates; %.1f core-seconds",
+        Path(output).name, f"{summary.reads:,}", summary.mapped * share, summary.properly_paired * share,
+        summary.duplicates * share, summary.core_seconds,
+    )  # fmt: skip
