@@ -83,14 +83,20 @@ def match_cluster(events: list[Event], text: str, offset: int, max_states: int) 
     for event in events:
         states = _include(_advance(states, event.start, text, offset), event)
         if len(states) > max_states:
-            best = sorted(states.items(), key=lambda item: (-item[1][0], _order(item[0])))
-            states, is_exact = dict(best[:max_states]), False
+            states, is_exact = _best(states, max_states), False
     last = max(event.end for event in events) + 1  # past an insertion at the end
     final = _advance(states, last, text, offset)
     settled = [
         value for (haplotypes, group), value in final.items() if group == 0 and _agree(haplotypes, last)
     ]
     return Match(_groups(max(settled, key=lambda value: value[0])[1]), is_exact)
+
+
+def _best(states: dict[_State, _Value], n_states: int) -> dict[_State, _Value]:
+    """Keep the best states, and the best of those where both sides agree: it always leads to an end."""
+    ordered = sorted(states.items(), key=lambda item: (-item[1][0], _order(item[0])))
+    safe = next(item for item in ordered if item[0][1] == 0)
+    return dict([*ordered[:n_states], safe])
 
 
 def _order(state: _State) -> tuple:
