@@ -105,6 +105,7 @@ class CallConfig:
     max_reads : reads of one active region that are compared; of more, a draw by name is taken
     Active regions
     min_support, min_support_fraction : templates, and share of those at the place, that must show a difference
+    min_event_fraction : share of a region's templates that must have an event for it to enter haplotypes
     min_clip_length, min_clips, min_clip_fraction : soft clips that make a place active: bp, reads, share
     activity_log10 : log10 likelihood of a heterozygote over the reference that makes a base active
     merge_distance : active places closer than this share a region
@@ -142,6 +143,7 @@ class CallConfig:
     max_reads: int = 1000
     min_support: int = 2
     min_support_fraction: float = 0.06
+    min_event_fraction: float = 0.03
     min_clip_length: int = 6
     min_clips: int = 3
     min_clip_fraction: float = 0.15

@@ -137,7 +137,7 @@ class Records(NamedTuple):
     mapping_quality : (n,) uint8
     cigars : (n_ops,) uint32, BAM packed; cigar_offsets : (n + 1,) int64
     bases : (n_bases,) uint8, codes of Base, on the forward strand of the reference, clipped bases included
-    quals : (n_bases,) uint8, Phred; offsets : (n + 1,) int64, starts into bases and quals
+    quals : (n_bases,) uint8, Phred, 255 where absent; offsets : (n + 1,) int64, starts into bases and quals
     mate_contig_index, mate_start, template_length : (n,) int32, as in SAM (-1: none)
     name_hash : (n,) uint64, 64-bit FNV-1a of the read name: equal for mates
     read_group : (n,) int16, index into the header's read groups, -1 if none

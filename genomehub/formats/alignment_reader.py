@@ -166,6 +166,14 @@ class AlignmentReader:
         """Yield the records without contig and start (both mates unmapped) in pieces."""
         yield from self._decode(self._source.pieces(_UNPLACED), _UNPLACED, required_flags_off, 0)
 
+    def elsewhere(self, required_flags_off: int = 0) -> Iterator[Records]:
+        """Yield the records that no interval of the reference holds: those of contigs that the reference
+        lacks (decoys, alternates; contig_index -1), then the unplaced ones."""
+        for file_contig in np.flatnonzero(self.contig_map < 0):
+            span = np.array([file_contig, 0, self.header.contig_lengths[file_contig]], np.int64)
+            yield from self._decode(self._source.pieces(span), span, required_flags_off, 0)
+        yield from self.unplaced(required_flags_off)
+
     def _map_contigs(self) -> np.ndarray:
         if not self.header.contig_names:
             raise InputError(f"{self.path}: the header has no @SQ line, so nothing can have been aligned.")

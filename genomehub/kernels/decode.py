@@ -254,7 +254,7 @@ def decode_records(data, offsets, n_ops, n_bases, contig_map, group_ids, group_o
 
     Notes
     -----
-    Absent qualities (0xFF) become 0: nothing is known about the base. Plain twin: tests/plain/decode.py
+    Plain twin  tests/plain/decode.py
     """
     n = offsets.size
     contig_index, start, end = np.empty(n, np.int32), np.empty(n, np.int32), np.empty(n, np.int32)
@@ -328,9 +328,8 @@ def _unpack_bases(data, packed, length, bases, start):
 
 @inline
 def _copy_quals(data, source, length, quals, start):
-    absent = length > 0 and data[source] == 255
     for k in range(length):
-        quals[start + k] = np.uint8(0) if absent else data[source + k]
+        quals[start + k] = data[source + k]
 
 
 @kernel

@@ -24,7 +24,7 @@ def decode_read(read, contig_map, group_ids):
         "mapping_quality": read.mapping_quality,
         "cigars": [n << 4 | op for op, n in read.cigartuples or ()],
         "bases": [CODES.get(letter, 4) for letter in read.query_sequence or ""],
-        "quals": list(read.query_qualities) if read.query_qualities is not None else [0] * length,
+        "quals": list(read.query_qualities) if read.query_qualities is not None else [255] * length,
         "mate_contig_index": contig_map[read.next_reference_id] if read.next_reference_id >= 0 else -1,
         "mate_start": read.next_reference_start,
         "template_length": read.template_length,
