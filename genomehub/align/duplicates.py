@@ -10,7 +10,7 @@ import numpy as np
 
 from genomehub.errors import ConfigError
 from genomehub.kernels import duplicates as kernels
-from genomehub.kernels.records import first_rows
+from genomehub.kernels.row_texts import first_rows
 from genomehub.types import AlignmentBatch, ReadBatch
 
 #: Sets of pairs of this size or more are counted together.

@@ -15,16 +15,16 @@ import pysam
 from genomehub import __version__
 from genomehub.errors import ResourceError
 from genomehub.formats.cram_header import replace_header
-from genomehub.kernels.records import (
+from genomehub.kernels.records import encode_records
+from genomehub.kernels.row_texts import (
     PADDING,
     RecordTexts,
     RowTexts,
     describe_rows,
-    encode_records,
     first_rows,
-    sort_keys,
     text_bounds,
 )
+from genomehub.kernels.spill import sort_keys
 from genomehub.types import AlignmentBatch, Contig, PackedReference, ReadBatch, ReadGroup
 
 #: The longest contig that a BAI index covers; CSI serves beyond (SAM 1.6, section 5.2).
@@ -36,7 +36,7 @@ class EncodedBatch(NamedTuple):
 
     data : (n_bytes,) uint8
     offsets : (n + 1,) int64, starts into data
-    keys : (n,) int64, ascending global positions, kernels.records.UNPLACED at the end
+    keys : (n,) int64, ascending global positions, kernels.spill.UNPLACED at the end
     """
 
     data: np.ndarray

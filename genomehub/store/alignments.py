@@ -13,7 +13,7 @@ import numpy as np
 
 from genomehub.formats import bgzf
 from genomehub.formats.bam import EncodedBatch
-from genomehub.kernels.records import PADDING, UNPLACED, gather_records, scan_spill
+from genomehub.kernels.spill import PADDING, UNPLACED, gather_records, scan_spill
 from genomehub.types import PackedReference
 
 #: Uncompressed bytes that are gathered and compressed at a time within a bin.
