@@ -178,14 +178,17 @@ def derived_arrays(full: Arrays, present: np.ndarray) -> Arrays:
 
 
 def rounded(values: np.ndarray, decimals: int) -> np.ndarray:
-    """Round floats to ``decimals`` places and six significant digits, so that every tool prints the same."""
+    """Round floats to ``decimals`` places and six significant digits, so that every tool prints the same.
+
+    From 10,000 on only whole numbers are left: tools that print three places would show float32's error.
+    """
     if values.dtype.kind != "f":
         return values
     out = np.where(is_fill(values), FLOAT32_FILL, FLOAT32_MISSING)
     finite = np.isfinite(values)
     numbers = values[finite].astype(np.float64)
     magnitude = np.floor(np.log10(np.maximum(np.abs(numbers), 1.0)))
-    scale = 10.0 ** np.clip(5 - magnitude, 0, decimals)
+    scale = 10.0 ** np.where(magnitude < 4, np.clip(5 - magnitude, 0, decimals), 0)
     out[finite] = np.round(numbers * scale) / scale + 0.0  # + 0.0: no negative zero
     return out
 

@@ -70,13 +70,15 @@ def block_arrays(blocks):
 
 
 def random_sites(n, seed, contigs=CONTIGS):
-    """n sites in order, some indels and multiallelic ones, every genotype valid."""
+    """At most n sites in order, some indels and multiallelic ones, apart, every genotype valid."""
     rng = np.random.default_rng(seed)
     places = sorted(
         {(int(c), int(rng.integers(1, contigs[c].length - 20))) for c in rng.integers(0, len(contigs), n)}
     )
     sites = []
     for contig, position in places:
+        if sites and sites[-1][0] == contig and position < sites[-1][1] + 6:
+            continue
         ref = "ACGTAC"[: rng.choice([1, 1, 1, 4])]
         alts = ["T" + ref, ref + "GG", "C" if ref != "C" else "G"]
         alleles = (ref, *alts[: rng.choice([1, 1, 1, 2, 3])])

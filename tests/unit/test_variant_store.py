@@ -214,7 +214,7 @@ def test_widths__grow_with_the_values(tmp_path):
 
 @pytest.mark.parametrize(
     ("value", "stored"),
-    [(1.005, 1.0), (123.456, 123.46), (12_345.67, 12_345.7), (123_456.7, 123_457.0),
+    [(1.005, 1.0), (123.456, 123.46), (9_876.543, 9_876.54), (17_671.82, 17_672.0), (123_456.7, 123_457.0),
      (1_234_567.0, 1_234_567.0), (-0.001, 0.0), (np.nan, FLOAT32_MISSING), (np.inf, FLOAT32_MISSING),
      (FLOAT32_FILL, FLOAT32_FILL)],
 )  # fmt: skip
