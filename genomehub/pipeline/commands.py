@@ -15,8 +15,12 @@ def reads(run: Run, sample: str) -> list[str]:
 
 
 def lanes(run: Run, sample: str) -> str:
-    """The lanes of a sample as arguments of ``genomehub align``."""
-    return shlex.join(reads(run, sample))
+    """The lanes of a sample as options of ``genomehub align``."""
+    words: list[str] = []
+    for lane in run.samples[sample].lanes:
+        second = "-" if lane.fastq_2 is None else str(lane.fastq_2)
+        words += ["--lane", f"ID={lane.read_group},LB={lane.library}", str(lane.fastq_1), second]
+    return shlex.join(words)
 
 
 def exports(run: Run, sample: str) -> str:
@@ -42,6 +46,33 @@ def confident(run: Run, sample: str) -> str:
     return _options([("--confident", truth(run, sample).get("confident"))])
 
 
+def quality_inputs(run: Run, sample: str) -> list[str]:
+    """What was learned before quality is measured, and belongs on the same page: duplicates, score, costs."""
+    return [
+        *_given(run, sample, "duplicates"),
+        *_given(run, sample, "evaluation"),
+        *_earlier_costs(run, sample),
+    ]
+
+
+def quality(run: Run, sample: str) -> str:
+    """The options of ``genomehub qc`` for what else its page shows."""
+    pairs: list[tuple[str, str | None]] = [("--regions", run.settings["regions"])]
+    pairs += [("--duplicate-metrics", path) for path in _given(run, sample, "duplicates")]
+    pairs += [("--evaluation", path) for path in _given(run, sample, "evaluation")]
+    pairs += [("--cost", path) for path in _earlier_costs(run, sample)]
+    return _options(pairs)
+
+
+def _given(run: Run, sample: str, kind: str) -> list[str]:
+    outputs = run.outputs(sample)
+    return [outputs[kind]] if kind in outputs else []
+
+
+def _earlier_costs(run: Run, sample: str) -> list[str]:
+    return [path for step, path in run.costs(sample).items() if step != "qc"]
+
+
 def register_inputs(run: Run, sample: str) -> list[str]:
     """The files that are registered for a sample, or read on the way: results, scores, costs."""
     results = [path for kind, path in run.outputs(sample).items() if kind != "entry"]
@@ -51,7 +82,9 @@ def register_inputs(run: Run, sample: str) -> list[str]:
 def register(run: Run, sample: str) -> str:
     """The arguments of ``genomehub hub register`` for a sample, but for the configuration."""
     given, results = run.samples[sample], run.outputs(sample)
-    files = [path for kind, path in results.items() if kind not in ("qc", "evaluation", "entry")]
+    files = [
+        path for kind, path in results.items() if kind not in ("duplicates", "qc", "evaluation", "entry")
+    ]
     options: list[tuple[str, str | None]] = [
         ("--catalogue", run.settings["catalogue"]),
         ("--project", run.settings["project"]),
@@ -60,6 +93,7 @@ def register(run: Run, sample: str) -> str:
         ("--reference", run.reference),
         *(("--input", path) for path in reads(run, sample)),
         ("--input", str(given.alignments) if given.alignments is not None else None),
+        *(("--file", f"duplicates={path}") for path in _given(run, sample, "duplicates")),
         ("--file", f"qc={results['qc']}"),
         ("--qc", f"{results['qc']}/qc.json"),
         ("--evaluation", results.get("evaluation")),

@@ -134,11 +134,14 @@ class Run:
 
     def outputs(self, sample: str) -> dict[str, str]:
         """Return kind -> path of every result of a sample, in the order in which they are made."""
-        outputs = self.alignment_inputs(sample) if self.samples[sample].lanes else {}
+        outputs: dict[str, str] = {}
+        if self.samples[sample].lanes:
+            outputs |= self.alignment_inputs(sample)
+            outputs["duplicates"] = f"{self._stem(sample)}.duplicates.txt"
         outputs |= {"calls": f"{self._stem(sample)}.vcz", **self.exports(sample)}
-        outputs["qc"] = f"{self._folder(sample)}/qc"
         if self.samples[sample].truth is not None:
             outputs["evaluation"] = f"{self._stem(sample)}.evaluation.json"
+        outputs["qc"] = f"{self._folder(sample)}/qc"
         if self.settings["catalogue"] is not None:
             outputs["entry"] = f"{self._stem(sample)}.catalogue.json"
         return outputs
@@ -146,8 +149,8 @@ class Run:
     def steps(self, sample: str) -> list[str]:
         """The steps that a sample goes through, in order; each leaves its cost."""
         steps = ["align"] if self.samples[sample].lanes else []
-        steps += ["call", "qc"]
-        return [*steps, "evaluate"] if self.samples[sample].truth is not None else steps
+        steps += ["call", "evaluate"] if self.samples[sample].truth is not None else ["call"]
+        return [*steps, "qc"]
 
     def costs(self, sample: str) -> dict[str, str]:
         """Return step -> path of what it cost (see genomehub.cost)."""

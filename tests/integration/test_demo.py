@@ -112,7 +112,7 @@ def test_check__finds_what_is_missing_empty_or_cut_off(finished):
     assert "NA12878.vcf.gz: is cut off" in done.stderr
     assert "NA12878.g.vcf.gz.tbi: is missing." in done.stderr
     assert "results/report.html: is empty." in done.stderr
-    assert "3 of 13 results are not whole" in done.stderr
+    assert "3 of 14 results are not whole" in done.stderr
 
 
 def test_catalogue__knows_the_run(finished):

@@ -61,9 +61,9 @@ def test_memory__24_gb_for_a_human_genome_and_8_for_a_small_one(folder):
 def test_outputs__fastq_with_truth(folder):
     outputs = workflow.read_run(folder / "config.yaml").outputs("NA1")
     assert [path.removeprefix("results/samples/NA1/") for path in outputs.values()] == [
-        "NA1.cram", "NA1.cram.crai",
+        "NA1.cram", "NA1.cram.crai", "NA1.duplicates.txt",
         "NA1.vcz", "NA1.vcf.gz", "NA1.vcf.gz.tbi", "NA1.g.vcf.gz", "NA1.g.vcf.gz.tbi",
-        "qc", "NA1.evaluation.json", "NA1.catalogue.json",
+        "NA1.evaluation.json", "qc", "NA1.catalogue.json",
     ]  # fmt: skip
 
 
@@ -72,18 +72,34 @@ def test_outputs__bam_without_exports(folder):
     assert list(run.outputs("NA2")) == ["calls", "qc"]
     assert run.alignment_inputs("NA2") == {"alignments": f"{folder}/x.bam", "index": f"{folder}/x.bam.csi"}
     assert run.alignment_inputs("NA1")["index"] == "results/samples/NA1/NA1.bam.bai"
-    assert (run.steps("NA1"), run.steps("NA2")) == (["align", "call", "qc", "evaluate"], ["call", "qc"])
+    assert (run.steps("NA1"), run.steps("NA2")) == (["align", "call", "evaluate", "qc"], ["call", "qc"])
 
 
 def test_commands__quoted_for_a_shell(folder):
     run = workflow.read_run(write(folder, regions="c.bed", project="p1"))
     assert commands.reads(run, "NA1") == [f"{folder}/a 1.fq", f"{folder}/a 2.fq", f"{folder}/b.fq"]
+    assert shlex.split(commands.lanes(run, "NA1")) == [
+        "--lane", "ID=L1,LB=NA1", f"{folder}/a 1.fq", f"{folder}/a 2.fq",
+        "--lane", "ID=NA1.2,LB=NA1", f"{folder}/b.fq", "-",
+    ]  # fmt: skip
     assert shlex.split(commands.exports(run, "NA1")) == [
         "--vcf", "results/samples/NA1/NA1.vcf.gz", "--gvcf", "results/samples/NA1/NA1.g.vcf.gz",
     ]  # fmt: skip
     assert commands.regions(run) == f"--regions {folder}/c.bed"
     assert commands.truth(run, "NA1") == {"truth": f"{folder}/t.vcf.gz", "confident": f"{folder}/c.bed"}
     assert (commands.truth(run, "NA2"), commands.confident(run, "NA2")) == ({}, "")
+
+
+def test_commands__quality_shows_score_and_costs(folder):
+    run = workflow.read_run(write(folder, regions="c.bed"))
+    assert shlex.split(commands.quality(run, "NA1")) == [
+        "--regions", f"{folder}/c.bed",
+        "--duplicate-metrics", "results/samples/NA1/NA1.duplicates.txt",
+        "--evaluation", "results/samples/NA1/NA1.evaluation.json",
+        "--cost", "results/samples/NA1/cost/align.json", "--cost", "results/samples/NA1/cost/call.json",
+        "--cost", "results/samples/NA1/cost/evaluate.json",
+    ]  # fmt: skip
+    assert commands.quality_inputs(run, "NA2") == ["results/samples/NA2/cost/call.json"]
 
 
 def test_commands__register_names_inputs_scores_and_costs(folder):

@@ -6,6 +6,7 @@ rule align:
     output:
         alignments=f"results/samples/{{sample}}/{{sample}}.{RUN.alignment_suffix}",
         index=f"results/samples/{{sample}}/{{sample}}.{RUN.alignment_suffix}.{RUN.index_suffix}",
+        duplicates="results/samples/{sample}/{sample}.duplicates.txt",
         cost="results/samples/{sample}/cost/align.json",
     log:
         "results/logs/align/{sample}.log",
@@ -23,4 +24,4 @@ rule align:
         "{wildcards.sample}: align reads, sort, mark duplicates"
     shell:
         "genomehub --cost {output.cost:q} align --threads {threads} -r {input.reference:q}"
-        " --sample {wildcards.sample:q} -o {output.alignments:q} {params.lanes} > {log:q} 2>&1"
+        " --sample {wildcards.sample:q} -o {output.alignments:q} --metrics {output.duplicates:q} {params.lanes} > {log:q} 2>&1"

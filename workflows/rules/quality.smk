@@ -1,13 +1,13 @@
 # What the data are worth: metrics for every sample, a score where a truth is given.
 rule qc:
     input:
+        lambda wildcards: commands.quality_inputs(RUN, wildcards.sample),
         unpack(lambda wildcards: RUN.alignment_inputs(wildcards.sample)),
         reference=RUN.reference,
         calls="results/samples/{sample}/{sample}.vcz",
     output:
         folder=report(
             directory("results/samples/{sample}/qc"),
-            patterns=["{name}.html"],
             htmlindex="qc.html",
             caption="../report/qc.rst",
             category="Quality",
@@ -24,11 +24,13 @@ rule qc:
     resources:
         mem_mb=lambda wildcards, attempt: RUN.memory_mb * attempt,
         runtime=lambda wildcards, attempt: 120 * attempt,
+    params:
+        extras=lambda wildcards: commands.quality(RUN, wildcards.sample),
     message:
         "{wildcards.sample}: measure quality"
     shell:
         "genomehub --cost {output.cost:q} qc --threads {threads} -r {input.reference:q}"
-        " --bam {input.alignments:q} --calls {input.calls:q} -o {output.folder:q} > {log:q} 2>&1"
+        " --bam {input.alignments:q} --calls {input.calls:q} {params.extras} -o {output.folder:q} > {log:q} 2>&1"
 
 
 rule evaluate:
