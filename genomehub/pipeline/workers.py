@@ -65,6 +65,9 @@ class Workers:
                 threads_per_worker=self.threads,
                 processes=False,
                 dashboard_address=None,
+                # They serve HTTP even without a dashboard: on this machine only, on any free port.
+                worker_dashboard_address="127.0.0.1:0",
+                scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
                 memory_limit=0,
             )
             self._client = Client(self._cluster)

@@ -1,8 +1,10 @@
 """The Dask pool: order, bounded look-ahead, errors as they were."""
 
 import time
+import warnings
 
 import numpy as np
+import psutil
 import pytest
 
 from genomehub.errors import InputError
@@ -48,3 +50,11 @@ def test_map__raises_the_error_of_the_task():
 
     with Workers(threads=1) as workers, pytest.raises(InputError, match="record 4: cut off"):
         list(workers.map(fail, [4, 5]))
+
+
+def test_workers__two_pools_listen_on_this_machine_only():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # two pools at once must not quarrel about a port
+        with Workers(threads=1), Workers(threads=1):
+            addresses = {c.laddr.ip for c in psutil.Process().net_connections() if c.status == "LISTEN"}
+    assert addresses <= {"127.0.0.1", "::1"}
