@@ -210,6 +210,20 @@ class QcConfig:
     gc_window: int = 100
 
 
+@dataclasses.dataclass(frozen=True)
+class BenchmarkConfig:
+    """Turnaround per genome (docs/benchmarks.md writes down the model).
+
+    genome_bp, depth, read_length : the genome that is extrapolated to: bases, mean depth, bases of a read
+    price_per_core_hour : money; cloud machines cost 0.03-0.06 US dollars per core and hour on demand
+    """
+
+    genome_bp: int = 3_100_000_000
+    depth: float = 30.0
+    read_length: int = 150
+    price_per_core_hour: float = 0.04
+
+
 def as_dict(config: Any) -> dict[str, Any]:
     """Return a stage's parameters as a plain dictionary, for TOML, JSON and the catalogue."""
     return dataclasses.asdict(config)

@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "call": ("call", "BAM or CRAM to genotypes in VCF Zarr, with VCF and gVCF export."),
     "evaluate": ("evaluate", "Score calls against a truth set, haplotype-aware."),
     "qc": ("qc", "Quality metrics as JSON, a page with plots, and files for MultiQC."),
+    "report": ("report", "One page for a run: all samples, their quality, accuracy and cost."),
     "run": ("run", "Run the whole workflow, FASTQ to catalogue, from a configuration file."),
     "hub": ("hub", "The catalogue: register, search, show and verify results."),
     "benchmark": ("benchmark", "Measure turnaround per genome, accuracy and kernels."),

@@ -16,9 +16,10 @@ import numpy as np
 from genomehub import __version__
 from genomehub.config import QcConfig, as_dict
 from genomehub.errors import ConfigError, InputError
-from genomehub.files import atomic_output, require_file, require_writable_parent
+from genomehub.files import atomic_output, require_writable_parent
 from genomehub.formats.alignment_reader import AlignmentReader
 from genomehub.formats.bed import read_bed
+from genomehub.pipeline.report_inputs import read_cost, read_json, read_picard_metrics
 from genomehub.pipeline.workers import Workers
 from genomehub.quality import metrics, report, report_multiqc, report_summary
 from genomehub.quality.metrics_alignments import alignment_sections
@@ -180,53 +181,6 @@ def _extras(
     if costs:
         extras["costs"] = [read_cost(path) for path in costs]
     return extras
-
-
-def read_json(path: str | os.PathLike[str], what: str) -> dict[str, Any]:
-    """Read a JSON object; ``what`` it should be is for messages."""
-    try:
-        value = json.loads(require_file(path, f"{what} file").read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise InputError(
-            f"{path}: is not JSON ({error}); the {what} that genomehub wrote was expected."
-        ) from error
-    if not isinstance(value, dict):
-        raise InputError(f"{path}: holds {type(value).__name__}; a JSON object was expected as {what}.")
-    return value
-
-
-def read_cost(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Read what ``genomehub --cost`` wrote, as a dictionary."""
-    value = read_json(path, "cost")
-    if "core_seconds" not in value:
-        raise InputError(f"{path}: says no core_seconds; a file of 'genomehub --cost FILE' was expected.")
-    return value
-
-
-def read_picard_metrics(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
-    """Read the rows of a metrics file in picard's format."""
-    lines = iter(require_file(path, "metrics file").read_text(encoding="utf-8").splitlines())
-    if next((line for line in lines if line.startswith("## METRICS CLASS")), None) is None:
-        raise InputError(f"{path}: has no '## METRICS CLASS' line; a metrics file of picard was expected.")
-    names = next(lines, "").split("\t")
-    rows = []
-    for line in lines:
-        if not line.strip():
-            break
-        values = line.split("\t")
-        if len(values) != len(names):
-            raise InputError(f"{path}: a row has {len(values)} values for {len(names)} columns.")
-        rows.append({name.lower(): _number(value) for name, value in zip(names, values, strict=True)})
-    return rows
-
-
-def _number(text: str) -> Any:
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text or None
 
 
 def _document(
