@@ -75,7 +75,8 @@ def test_register__everything_is_shown(run):
     assert code == 0
     for told in (
         "NA12878, version 1, in project demo", "Slice", "NA12878 (female)", "b37 kH1a8v, 10,500,000 bp",
-        "by ada", "NA12878.vcz (1 file)", "R1.fastq.gz", "align", "calling", "31.25", "snv.f1", "art 2016", "ploidy: 2",
+        "by ada", "NA12878.vcz (1 file)", "R1.fastq.gz", "align", "calling", "31.25", "snv.f1", "art 2016",
+        "ploidy: 2",
     ):  # fmt: skip
         assert told in out
     shown = json.loads(run("show", identifier, "--json")[1])
