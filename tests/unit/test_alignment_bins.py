@@ -1,0 +1,111 @@
+"""Bins: cut, spilled, sorted and compressed, whatever the size of buffers, slices and parts."""
+
+import gzip
+
+import numpy as np
+import pytest
+
+from genomehub.formats.bam import EncodedBatch
+from genomehub.kernels.spill import UNPLACED
+from genomehub.store import alignments
+from genomehub.store.alignments import (
+    BinLayout,
+    BinStore,
+    bin_jobs,
+    cut_records,
+    cut_rows,
+    finish_bin,
+    sorted_order,
+)
+from genomehub.types import PackedReference
+
+CONTIG_OFFSETS = np.array([512, 6000], dtype=np.int64)
+BASES = PackedReference(np.zeros(10, dtype=np.uint8), CONTIG_OFFSETS, np.array([4000, 3000], dtype=np.int64))
+LAYOUT = BinLayout.of(BASES, 1000)
+
+
+def record(ordinal, contig, start, size, flag=0):
+    body = np.zeros(size, dtype=np.uint8)
+    body[:4].view(np.int32)[0] = size - 4
+    body[4:12].view(np.int32)[:] = contig, start
+    body[18:20].view(np.uint16)[0] = flag
+    body[36:] = ordinal % 251
+    return np.concatenate([np.array([ordinal], dtype=np.uint64).view(np.uint8), body])
+
+
+def random_records(n, seed):
+    rng = np.random.default_rng(seed)
+    rows = []
+    for ordinal in range(n):
+        contig = int(rng.choice([-1, 0, 0, 1]))
+        start = -1 if contig < 0 else int(rng.integers(0, 3000))
+        flag = 4 if contig < 0 else int(rng.choice([0, 16, 4]))
+        rows.append((contig, start, flag, record(ordinal, contig, start, int(rng.integers(37, 300)), flag)))
+    return rows
+
+
+def encoded(rows):
+    keys = np.array([CONTIG_OFFSETS[c] + s if c >= 0 else UNPLACED for c, s, _, _ in rows], dtype=np.int64)
+    order = np.argsort(keys, kind="stable")
+    data = [rows[i][3] for i in order]
+    offsets = np.concatenate([[0], np.cumsum([len(d) for d in data])]).astype(np.int64)
+    return EncodedBatch(np.concatenate(data), offsets, keys[order])
+
+
+def expected_bytes(rows, duplicates):
+    places = sorted(range(len(rows)), key=lambda i: (rows[i][0] < 0, rows[i][0], rows[i][1]))
+    out = []
+    for i in places:
+        body = rows[i][3][8:].copy()
+        if i in duplicates and not rows[i][2] & 4:
+            body[18:20].view(np.uint16)[0] |= 1024
+        out.append(body.tobytes())
+    return b"".join(out)
+
+
+@pytest.mark.parametrize("buffer_bytes", [0, 5_000, 1 << 30])
+@pytest.mark.parametrize(
+    ("slice_bytes", "part_bytes"), [(16 << 20, 256 << 20), (1000, 5000), (100_000, 7000)]
+)
+def test_finish_bin__whole_file_in_order(tmp_path, monkeypatch, buffer_bytes, slice_bytes, part_bytes):
+    monkeypatch.setattr(alignments, "_SLICE_BYTES", slice_bytes)
+    monkeypatch.setattr(alignments, "_PART_BYTES", part_bytes)
+    rows = random_records(600, 3)
+    store = BinStore(tmp_path, "records", buffer_bytes)
+    for begin in range(0, 600, 170):
+        store.add(cut_records(encoded(rows[begin : begin + 170]), LAYOUT))
+    store.seal()
+    duplicates = set(range(0, 600, 7))
+    bits = np.zeros(600 // 8 + 1, dtype=np.uint8)
+    for ordinal in duplicates:
+        bits[ordinal >> 3] |= 1 << (ordinal & 7)
+    np.save(tmp_path / "duplicates.npy", bits)
+    jobs = bin_jobs(store, LAYOUT, tmp_path / "duplicates.npy")
+    assert (len(jobs) > len(store.counts)) == (part_bytes < 1 << 20)
+    blocks = [block for job in jobs for block in finish_bin(job, CONTIG_OFFSETS, 1)]
+    assert b"".join(map(gzip.decompress, blocks)) == expected_bytes(rows, duplicates)
+
+
+def test_cut_rows__keeps_order_within_bins():
+    rows = np.arange(12, dtype=np.uint64).reshape(6, 2)
+    pieces = cut_rows(rows, np.array([2500, -3, 2100, 10**9, 40, 2999]), LAYOUT)
+    assert [(p.bin, p.n, p.data[:, 0].tolist()) for p in pieces] == [
+        (0, 2, [2, 8]),
+        (2, 3, [0, 4, 10]),
+        (LAYOUT.n_bins - 1, 1, [6]),
+    ]
+    assert cut_rows(rows[:0], np.empty(0, dtype=np.int64), LAYOUT) == []
+
+
+def test_bin_layout__last_base_and_unplaced_are_apart():
+    last = CONTIG_OFFSETS[-1] + 2999
+    bins = LAYOUT.bins(np.array([0, 999, 1000, last, UNPLACED]))
+    assert bins.tolist() == [0, 0, 1, last // 1000, LAYOUT.n_bins - 1]
+    assert bins[3] < bins[4]
+
+
+def test_sorted_order__stable():
+    keys = np.array([5, 3, 5, 3, 4], dtype=np.int64) + 1000
+    assert sorted_order(keys, 1000).tolist() == [1, 3, 4, 0, 2]
+    assert sorted_order(np.full(3, UNPLACED), 0).tolist() == [0, 1, 2]
+    assert sorted_order(keys[:0], 0).tolist() == []
