@@ -1,20 +1,43 @@
 """Reads to candidates: seeds looked up and chained, before any base is compared."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from genomehub.align.index import seed_shape
 from genomehub.config import AlignConfig
+from genomehub.kernels import extension
 from genomehub.kernels.candidates import SeedLimits, find_candidates
 from genomehub.kernels.chaining import Candidates, ChainLimits
 from genomehub.types import ReadBatch, SeedIndex
 
 
-def chain_reads(batch: ReadBatch, index: SeedIndex, config: AlignConfig) -> tuple[Candidates, np.ndarray]:
+class Oriented(NamedTuple):
+    """A batch's reads on both strands, for vectors.
+
+    strands : (2 * n_bases + 64,) uint8, all reads, then their reverse complements, then padding
+    offsets : (n_reads + 1,) int64
+    longest : bp
+    """
+
+    strands: np.ndarray
+    offsets: np.ndarray
+    longest: int
+
+
+def orient_reads(batch: ReadBatch) -> Oriented:
+    """Copy the reads on both strands."""
+    strands = np.empty(2 * batch.bases.size + 64, dtype=np.uint8)
+    extension.orient(batch.bases, batch.offsets, strands)
+    return Oriented(strands, batch.offsets, int(np.diff(batch.offsets).max(initial=1)))
+
+
+def chain_reads(reads: Oriented, index: SeedIndex, config: AlignConfig) -> tuple[Candidates, np.ndarray]:
     """Find where the reads of a batch may lie.
 
     Parameters
     ----------
-    batch : ReadBatch with read-only arrays
+    reads : Oriented
     index : SeedIndex with read-only arrays
     config : AlignConfig
 
@@ -23,7 +46,7 @@ def chain_reads(batch: ReadBatch, index: SeedIndex, config: AlignConfig) -> tupl
     candidates : Candidates, at most config.max_candidates a read, best first
     unused : (n_reads,) float32, part of each read that lies in seeds too frequent to be used
     """
-    n_reads = batch.offsets.size - 1
+    n_reads = reads.offsets.size - 1
     seed_limits = SeedLimits(
         config.max_frequency,
         config.max_pair_frequency,
@@ -32,11 +55,18 @@ def chain_reads(batch: ReadBatch, index: SeedIndex, config: AlignConfig) -> tupl
         config.max_hits,
     )
     chain_limits = ChainLimits(config.max_gap, config.max_candidates, config.min_chain_ratio)
-    longest = int(np.diff(batch.offsets).max(initial=1))
     out = empty_candidates(n_reads, n_reads * config.max_candidates)
     unused = np.zeros(n_reads, dtype=np.float32)
     n = find_candidates(
-        batch.bases, batch.offsets, index, seed_shape(index), seed_limits, chain_limits, longest, out, unused
+        reads.strands,
+        reads.offsets,
+        index,
+        seed_shape(index),
+        seed_limits,
+        chain_limits,
+        reads.longest,
+        out,
+        unused,
     )
     return Candidates(out.offsets, *(array[:n] for array in out[1:])), unused
 

@@ -4,29 +4,17 @@ from typing import NamedTuple
 
 import numpy as np
 
+from genomehub.align.chains import Oriented
 from genomehub.config import AlignConfig
 from genomehub.kernels import extension
 from genomehub.kernels.banded import align_banded
 from genomehub.kernels.chaining import Candidates
 from genomehub.kernels.extension import Alignments
-from genomehub.types import AlignmentScoring, PackedReference, ReadBatch
+from genomehub.types import AlignmentScoring, PackedReference
 
 # Chains that score or cover less than this part of the read's best are not aligned with gaps: they could
 # not become the best or a close second. With an exact best only a close second counts.
 _RATIO, _RATIO_BESIDE_EXACT = 0.6, 0.85
-
-
-class Oriented(NamedTuple):
-    """A batch's reads on both strands, for vectors.
-
-    strands : (2 * n_bases + 64,) uint8, all reads, then their reverse complements, then padding
-    offsets : (n_reads + 1,) int64
-    longest : bp
-    """
-
-    strands: np.ndarray
-    offsets: np.ndarray
-    longest: int
 
 
 class Cigars(NamedTuple):
@@ -39,13 +27,6 @@ class Cigars(NamedTuple):
 def no_cigars() -> Cigars:
     """Cigars of no problem."""
     return Cigars(np.empty(0, dtype=np.uint32), np.zeros(1, dtype=np.int64))
-
-
-def orient_reads(batch: ReadBatch) -> Oriented:
-    """Copy the reads on both strands."""
-    strands = np.empty(2 * batch.bases.size + 64, dtype=np.uint8)
-    extension.orient(batch.bases, batch.offsets, strands)
-    return Oriented(strands, batch.offsets, int(np.diff(batch.offsets).max(initial=1)))
 
 
 def scoring_of(config: AlignConfig) -> AlignmentScoring:

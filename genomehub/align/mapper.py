@@ -6,8 +6,8 @@ number of workers nor the order of batches changes a byte.
 
 import numpy as np
 
-from genomehub.align.chains import chain_reads
-from genomehub.align.extend import Cigars, Oriented, extend_candidates, orient_reads
+from genomehub.align.chains import Oriented, chain_reads, orient_reads
+from genomehub.align.extend import Cigars, extend_candidates
 from genomehub.align.index import frozen
 from genomehub.align.pairing import choose, insert_sizes, model_of, pair_limits, rank, rescue_mates
 from genomehub.config import AlignConfig
@@ -85,7 +85,7 @@ def _align(
     """Every read's alignments by itself; ``unused`` as chain_reads gives it."""
     _check_lengths(batch, config)
     reads = orient_reads(batch)
-    candidates, unused = chain_reads(batch, index, config)
+    candidates, unused = chain_reads(reads, index, config)
     alignments, cigars = extend_candidates(candidates, reads, bases, config)
     return reads, alignments, cigars, unused
 

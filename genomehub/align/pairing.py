@@ -2,10 +2,9 @@
 
 import numpy as np
 
-from genomehub.align.chains import empty_candidates
+from genomehub.align.chains import Oriented, empty_candidates
 from genomehub.align.extend import (
     Cigars,
-    Oriented,
     empty_alignments,
     extend_candidates,
     join_cigars,
@@ -98,11 +97,11 @@ def choose(
         np.empty(n_reads, dtype=np.int32),
         np.empty(n_reads, dtype=np.uint8),
     )
-    scoring = scoring_of(config)
-    if limits is None:
-        pairing.choose_single(alignments, ranking, reads.offsets, unused, scoring, config.min_score, out)
-    else:
-        pairing.choose_pairs(alignments, ranking, reads.offsets, unused, scoring, limits, out)
+    paired = limits is not None
+    limits = limits or pair_limits(model_of(np.empty(0, dtype=np.int64), config), config)
+    pairing.choose_alignments(
+        alignments, ranking, reads.offsets, unused, scoring_of(config), limits, paired, out
+    )
     return out
 
 

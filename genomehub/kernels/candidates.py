@@ -12,8 +12,11 @@ from genomehub.kernels import vectors as v
 from genomehub.kernels._jit import inline, kernel
 from genomehub.kernels.chaining import Runs, chain_hits, pack_hit
 from genomehub.kernels.seeds import (
+    DOWNSTREAM,
     PARTNER_BITS,
     POSITION_BITS,
+    UPSTREAM,
+    ZERO,
     extract_syncmers,
     partner,
     rest_of_hash,
@@ -27,6 +30,7 @@ _PARTNER_SHIFT = np.uint64(POSITION_BITS + 1)
 _PARTNER_MASK = np.uint64((1 << PARTNER_BITS) - 1)
 _POSITION_MASK = np.uint64((1 << POSITION_BITS) - 1)
 _SCAN_LIMIT = 16
+_FORWARD, _REVERSE, _EITHER = np.int64(0), np.int64(1), np.int64(2)  # strands of hits that are wanted
 #: Mismatches that make a place no rival: 3 x 5 points of score are a mapping quality of 60 and more.
 _SURE_SEEDS = 3.0
 
@@ -106,10 +110,10 @@ def _place(entry, place, k, length):
 
 @inline
 def _emit(entries, begin, end, place, k, length, wanted, hits, n_hits):
-    """Append the hits of entries on the ``wanted`` strand (0, 1; 2: either)."""
+    """Append the hits of entries on the ``wanted`` strand."""
     for e in range(begin, end):
         hit, reverse = _place(entries[e], place, k, length)
-        if wanted == 2 or reverse == wanted:
+        if wanted == _EITHER or reverse == wanted:
             hits[n_hits] = hit
             n_hits += 1
     return n_hits
@@ -121,7 +125,7 @@ def _first_look(index, shape, seeds, first, last, length, limits, hits):
 
     Seeds that are not get their frequency noted. Returns the number of hits and of seeds without.
     """
-    n_hits, skipped = 0, 0
+    n_hits, skipped = ZERO, ZERO
     for i in range(first, last):
         seeds.frequency[i] = 0
         n = seeds.end[i] - seeds.begin[i]
@@ -134,15 +138,27 @@ def _first_look(index, shape, seeds, first, last, length, limits, hits):
         if n <= limits.max_frequency:
             seeds.frequency[i] = -1
             n_hits = _emit(
-                index.entries, seeds.begin[i], seeds.end[i], seeds.places[i], shape.k, length, 2, hits, n_hits
+                index.entries,
+                seeds.begin[i],
+                seeds.end[i],
+                seeds.places[i],
+                shape.k,
+                length,
+                _EITHER,
+                hits,
+                n_hits,
             )
             continue
-        down, down_end = _with_partner(index.entries, seeds, first, last, i, 1, shape)
-        up, up_end = _with_partner(index.entries, seeds, first, last, i, -1, shape)
+        down, down_end = _with_partner(index.entries, seeds, first, last, i, DOWNSTREAM, shape)
+        up, up_end = _with_partner(index.entries, seeds, first, last, i, UPSTREAM, shape)
         paired = down_end - down + up_end - up
         if 0 < paired <= limits.max_pair_frequency:
-            n_hits = _emit(index.entries, down, down_end, seeds.places[i], shape.k, length, 0, hits, n_hits)
-            n_hits = _emit(index.entries, up, up_end, seeds.places[i], shape.k, length, 1, hits, n_hits)
+            n_hits = _emit(
+                index.entries, down, down_end, seeds.places[i], shape.k, length, _FORWARD, hits, n_hits
+            )
+            n_hits = _emit(
+                index.entries, up, up_end, seeds.places[i], shape.k, length, _REVERSE, hits, n_hits
+            )
         else:
             seeds.frequency[i] = paired if paired > 0 else n
             skipped += 1
@@ -159,7 +175,7 @@ def n_limit(limits):
 def _second_look(index, shape, seeds, first, last, length, limits, hits, n_hits):
     """Add the hits of skipped seeds, rarest first, up to rescue_frequency and max_hits."""
     while True:
-        rarest = -1
+        rarest = np.int64(-1)
         for i in range(first, last):
             if seeds.frequency[i] > 0 and (rarest < 0 or seeds.frequency[i] < seeds.frequency[rarest]):
                 rarest = i
@@ -168,14 +184,14 @@ def _second_look(index, shape, seeds, first, last, length, limits, hits, n_hits)
         if n_hits + seeds.frequency[rarest] > limits.max_hits:
             return n_hits
         place = seeds.places[rarest]
-        down, down_end = _with_partner(index.entries, seeds, first, last, rarest, 1, shape)
-        up, up_end = _with_partner(index.entries, seeds, first, last, rarest, -1, shape)
+        down, down_end = _with_partner(index.entries, seeds, first, last, rarest, DOWNSTREAM, shape)
+        up, up_end = _with_partner(index.entries, seeds, first, last, rarest, UPSTREAM, shape)
         if down_end - down + up_end - up > 0:
-            n_hits = _emit(index.entries, down, down_end, place, shape.k, length, 0, hits, n_hits)
-            n_hits = _emit(index.entries, up, up_end, place, shape.k, length, 1, hits, n_hits)
+            n_hits = _emit(index.entries, down, down_end, place, shape.k, length, _FORWARD, hits, n_hits)
+            n_hits = _emit(index.entries, up, up_end, place, shape.k, length, _REVERSE, hits, n_hits)
         else:
             begin, end = seeds.begin[rarest], seeds.end[rarest]
-            n_hits = _emit(index.entries, begin, end, place, shape.k, length, 2, hits, n_hits)
+            n_hits = _emit(index.entries, begin, end, place, shape.k, length, _EITHER, hits, n_hits)
             seeds.frequency[rarest] = -1
             continue
         seeds.frequency[rarest] = 0
@@ -231,7 +247,7 @@ def find_candidates(bases, offsets, index, shape, seed_limits, chain_limits, lon
 
     Parameters
     ----------
-    bases, offsets : of the ReadBatch
+    bases : uint8, codes of the reads; offsets : (n_reads + 1,) int64
     index : SeedIndex
     shape : SeedShape of the index
     seed_limits, chain_limits : SeedLimits, ChainLimits
@@ -262,7 +278,7 @@ def find_candidates(bases, offsets, index, shape, seed_limits, chain_limits, lon
     hits = np.empty(most, dtype=np.uint64)
     scratch = seed_scratch(longest)
     seed_offsets = np.empty(TILE + 1, dtype=np.int64)
-    slot = 0
+    slot = ZERO
     for tile in range(0, n_reads, TILE):
         tile_end = min(tile + TILE, n_reads)
         _look_up_tile(bases, offsets, tile, tile_end, index, shape, scratch, seeds, seed_offsets)

@@ -18,6 +18,7 @@ from genomehub.kernels.sorting import sort_words
 POSITION_BITS, STRAND_SHIFT = 12, 50
 #: Added to diagonals, which are negative for a read that hangs over the start of all.
 BIAS = 1 << 20
+_BELOW, _ABOVE = np.int64(-1), np.int64(1)
 
 
 class ChainLimits(NamedTuple):
@@ -76,7 +77,7 @@ def find_runs(hits, n, k, runs):
         # Seeds of a reverse read come last first: the worst case of insertion sort, and easily mended.
         for i in range(n // 2):
             hits[i], hits[n - 1 - i] = hits[n - 1 - i], hits[i]
-    sort_words(hits, 0, n)
+    sort_words(hits, np.int64(0), n)
     n_runs = 0
     last = np.int64(-1)
     for i in range(n):
@@ -192,8 +193,8 @@ def chain_hits(hits, n, k, length, limits, runs, out, slot):
             break
         runs.covered[anchor] = 0
         begin, end = np.int64(runs.begin[anchor]), np.int64(runs.end[anchor])
-        gain_low, low, begin, end = _grow(runs, n_runs, anchor, -1, near, limits.max_gap, begin, end)
-        gain_high, high, begin, end = _grow(runs, n_runs, anchor, 1, near, limits.max_gap, begin, end)
+        gain_low, low, begin, end = _grow(runs, n_runs, anchor, _BELOW, near, limits.max_gap, begin, end)
+        gain_high, high, begin, end = _grow(runs, n_runs, anchor, _ABOVE, near, limits.max_gap, begin, end)
         covered += gain_low + gain_high
         floor = max(floor, limits.min_ratio * covered)
         place = slot + found

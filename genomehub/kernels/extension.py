@@ -58,7 +58,7 @@ def orient(bases, offsets, out):
 @inline
 def contig_at(bases, position):
     """Index of the contig whose bases or preceding padding hold a global position."""
-    low, high = 0, bases.contig_offsets.size - 1
+    low, high = np.int64(0), np.int64(bases.contig_offsets.size - 1)
     while low < high:
         middle = (low + high + 1) >> 1
         if bases.contig_offsets[middle] <= position:
@@ -229,7 +229,7 @@ def lay_out_problems(
     """
     n_bases = offsets[offsets.size - 1]
     query_offsets[0], target_offsets[0] = 0, 0
-    read = 0
+    read = np.int64(0)
     for p in range(chosen.size):
         c = chosen[p]
         read = _read_of(candidates.offsets, c, read)
@@ -239,7 +239,7 @@ def lay_out_problems(
         query_offsets[p + 1] = query_offsets[p] + length
         start = problem_start(candidates, c, band)
         window = targets[target_offsets[p] :]
-        read_window(bases, contigs[c], start, start + length + 2 * band, window)
+        read_window(bases, np.int64(contigs[c]), start, start + length + 2 * band, window)
         target_offsets[p + 1] = target_offsets[p] + length + 2 * band
 
 

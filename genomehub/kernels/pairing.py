@@ -73,17 +73,16 @@ def _overlap(start_1, end_1, start_2, end_2, part):
 
 @inline
 def _same_place(alignments, a, b):
-    return (
-        alignments.strand[a] == alignments.strand[b]
-        and _overlap(
-            alignments.ref_start[a], alignments.ref_end[a],
-            alignments.ref_start[b], alignments.ref_end[b], _SAME,
-        )
-        and _overlap(
-            alignments.query_start[a], alignments.query_end[a],
-            alignments.query_start[b], alignments.query_end[b], _SAME,
-        )
-    )  # fmt: skip
+    """Whether two alignments of a read are one, by their spans of the reference and of the read."""
+    if alignments.strand[a] != alignments.strand[b]:
+        return False
+    if not _overlap(
+        alignments.ref_start[a], alignments.ref_end[a], alignments.ref_start[b], alignments.ref_end[b], _SAME
+    ):
+        return False
+    start_a, end_a = np.int64(alignments.query_start[a]), np.int64(alignments.query_end[a])
+    start_b, end_b = np.int64(alignments.query_start[b]), np.int64(alignments.query_end[b])
+    return _overlap(start_a, end_a, start_b, end_b, _SAME)
 
 
 @inline
@@ -117,7 +116,7 @@ def rank_alignments(alignments, n_ends, first_template, out):
     -------
     n_ranked : rows written
     """
-    total = 0
+    total = np.int64(0)
     for read in range(alignments.offsets.size - 1):
         out.offsets[read] = total
         seed = mix(np.uint64(first_template + read // n_ends + 1))
@@ -197,10 +196,15 @@ def _rivals(alignments, ranking, read, chosen, length, near):
 
 
 @inline
+def _near(scoring):
+    """Points that one difference costs: rivals no further behind are counted."""
+    return max(scoring.match + scoring.mismatch, scoring.gap_open + scoring.gap_extend)
+
+
+@inline
 def _judge_alone(alignments, ranking, read, row, length, unused, scoring):
     """Quality and second score of a read by itself."""
-    near = max(scoring.match + scoring.mismatch, scoring.gap_open + scoring.gap_extend)
-    second, n_near = _rivals(alignments, ranking, read, row, length, near)
+    second, n_near = _rivals(alignments, ranking, read, row, length, _near(scoring))
     aligned = max(
         alignments.query_end[row] - alignments.query_start[row],
         alignments.ref_end[row] - alignments.ref_start[row],
@@ -279,24 +283,6 @@ def _settle_alone(alignments, ranking, read, length, unused, scoring, min_score,
         out.second_score[read] = second
 
 
-@kernel
-def choose_single(alignments, ranking, offsets, unused, scoring, min_score, out):
-    """Settle every read by itself: single reads, or mates before the insert size is known.
-
-    Parameters
-    ----------
-    alignments, ranking : Alignments, Ranking
-    offsets : (n_reads + 1,) int64, of the reads
-    unused : (n_reads,) float32, part of each read in seeds too frequent to be used
-    scoring : AlignmentScoring
-    min_score : below it a read is unmapped
-    out : Choice
-    """
-    for read in range(offsets.size - 1):
-        length = offsets[read + 1] - offsets[read]
-        _settle_alone(alignments, ranking, read, length, unused[read], scoring, min_score, out)
-
-
 @inline
 def _settle_pair(alignments, ranking, read, lengths, rows, quality, unused, scoring, out):
     for end in range(2):
@@ -311,45 +297,59 @@ def _settle_pair(alignments, ranking, read, lengths, rows, quality, unused, scor
         out.mapping_quality[mate] = with_pair(single, quality, lead, scoring.match)
 
 
-@kernel
-def choose_pairs(alignments, ranking, offsets, unused, scoring, limits, out):
-    """Settle both mates of every template; arguments as choose_single's, ``limits`` a PairLimits.
+@inline
+def _settle_together(alignments, ranking, read, lengths, unused, scoring, limits, out):
+    """Settle ``read`` and the next as a proper pair, if that scores more than the best of each end alone.
 
-    The best combination stands if it scores more than the best of each end alone less the penalty for not
-    being a pair; the runner-up it is measured by is the better of that and the second-best combination.
+    Alone they lose the penalty for not being a pair; the runner-up that the best combination is measured by
+    is the better of that and the second-best combination. Returns whether the pair stands.
     """
-    near = max(scoring.match + scoring.mismatch, scoring.gap_open + scoring.gap_extend)
-    for read in range(0, offsets.size - 1, 2):
-        lengths = (offsets[read + 1] - offsets[read], offsets[read + 2] - offsets[read + 1])
-        row_1, row_2, best, second = _best_pair(alignments, ranking, read, lengths, limits, scoring.match)
-        enough = (
-            row_1 >= 0
-            and max(alignments.score[row_1], alignments.score[row_2]) >= limits.min_score
-            and min(alignments.score[row_1], alignments.score[row_2]) >= limits.min_mate_score
+    row_1, row_2, best, second = _best_pair(alignments, ranking, read, lengths, limits, scoring.match)
+    if row_1 < 0:
+        return False
+    score_1, score_2 = np.int64(alignments.score[row_1]), np.int64(alignments.score[row_2])
+    if max(score_1, score_2) < limits.min_score or min(score_1, score_2) < limits.min_mate_score:
+        return False
+    alone = -np.int64(limits.unpaired_penalty)
+    for mate in range(read, read + 2):
+        alone += alignments.score[ranking.rows[ranking.offsets[mate]]]
+    if best <= alone:
+        return False
+    n_near = 0
+    if second >= 0:
+        near = _near(scoring)
+        n_near = _count_near(
+            alignments, ranking, read, lengths, limits, scoring.match, second, near, row_1, row_2
         )
-        if enough:
-            alone = (
-                alignments.score[ranking.rows[ranking.offsets[read]]]
-                + alignments.score[ranking.rows[ranking.offsets[read + 1]]]
-                - limits.unpaired_penalty
-            )
-            n_near = 0
-            if second >= 0:
-                n_near = _count_near(
-                    alignments, ranking, read, lengths, limits, scoring.match, second, near, row_1, row_2
-                )
-            if best > alone:
-                quality = pair_quality(
-                    best, max(second, np.int64(alone)), n_near, unused[read], unused[read + 1], scoring.match
-                )
-                _settle_pair(
-                    alignments, ranking, read, lengths, (row_1, row_2), quality, unused, scoring, out
-                )
+    quality = pair_quality(best, max(second, alone), n_near, unused[read], unused[read + 1], scoring.match)
+    _settle_pair(alignments, ranking, read, lengths, (row_1, row_2), quality, unused, scoring, out)
+    return True
+
+
+@kernel
+def choose_alignments(alignments, ranking, offsets, unused, scoring, limits, paired, out):
+    """Settle the place of every read.
+
+    Parameters
+    ----------
+    alignments, ranking : Alignments, Ranking
+    offsets : (n_reads + 1,) int64, of the reads
+    unused : (n_reads,) float32, part of each read in seeds too frequent to be used
+    scoring : AlignmentScoring
+    limits : PairLimits
+    paired : whether reads 2t and 2t + 1 are mates that may be placed together; else every read is settled by
+        itself
+    out : Choice
+    """
+    step = 2 if paired else 1
+    for read in range(0, offsets.size - 1, step):
+        if paired:
+            lengths = (offsets[read + 1] - offsets[read], offsets[read + 2] - offsets[read + 1])
+            if _settle_together(alignments, ranking, read, lengths, unused, scoring, limits, out):
                 continue
-        _settle_alone(alignments, ranking, read, lengths[0], unused[read], scoring, limits.min_score, out)
-        _settle_alone(
-            alignments, ranking, read + 1, lengths[1], unused[read + 1], scoring, limits.min_score, out
-        )
+        for end in range(read, read + step):
+            length = offsets[end + 1] - offsets[end]
+            _settle_alone(alignments, ranking, end, length, unused[end], scoring, limits.min_score, out)
 
 
 @kernel

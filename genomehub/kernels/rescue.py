@@ -41,13 +41,13 @@ def _word_at(codes, begin, i, word, run):
     """Roll the word that ends at base ``i``; returns the word and how many bases without N lead to it."""
     code = np.int64(codes[begin + i])
     if code > 3:
-        return np.int64(0), 0
+        return np.int64(0), np.int64(0)
     return ((word << 2) | code) & (_N_WORDS - 1), run + 1
 
 
 @inline
 def _list_words(strands, begin, length, votes):
-    word, run = np.int64(0), 0
+    word, run = np.int64(0), np.int64(0)
     for i in range(length):
         word, run = _word_at(strands, begin, i, word, run)
         if i < WORD - 1:
@@ -76,9 +76,9 @@ def best_diagonal(strands, begin, length, n_window, votes):
     n_votes : 0 if nothing is shared
     """
     _list_words(strands, begin, length, votes)
-    word, run = np.int64(0), 0
+    word, run = np.int64(0), np.int64(0)
     for i in range(n_window):
-        word, run = _word_at(votes.window, 0, i, word, run)
+        word, run = _word_at(votes.window, np.int64(0), i, word, run)
         if run >= WORD:
             position = np.int64(votes.head[word])
             while position >= 0:
@@ -151,7 +151,7 @@ def rescue_mates(alignments, ranking, strands, offsets, bases, limits, max_rescu
         np.empty(stretch + 64, dtype=np.uint8),
     )
     n_bases = offsets[offsets.size - 1]
-    slot = 0
+    slot = np.int64(0)
     for read in range(offsets.size - 1):
         out.offsets[read] = slot
         mate = read ^ 1

@@ -46,7 +46,7 @@ def _heap_sort(words, begin, end):
         _sift_down(words, begin, root, n)
     for last in range(n - 1, 0, -1):
         words[begin], words[begin + last] = words[begin + last], words[begin]
-        _sift_down(words, begin, 0, last)
+        _sift_down(words, begin, np.int64(0), last)
 
 
 @inline

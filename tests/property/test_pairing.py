@@ -9,7 +9,7 @@ from plain import pairing as plain
 from genomehub.align.extend import empty_alignments, scoring_of
 from genomehub.align.pairing import rank
 from genomehub.config import AlignConfig
-from genomehub.kernels.pairing import Choice, PairLimits, choose_pairs
+from genomehub.kernels.pairing import Choice, PairLimits, choose_alignments
 from genomehub.kernels.rescue import Votes, best_diagonal
 
 CONFIG = AlignConfig()
@@ -40,13 +40,15 @@ def settle(first, second, first_template=0):
     out = Choice(np.empty(2, np.int32), np.empty(2, np.uint8), np.empty(2, np.int32), np.empty(2, np.uint8))
     offsets = np.array([0, LENGTH, 2 * LENGTH])
     ranking = rank(alignments, 2, first_template)
-    choose_pairs(alignments, ranking, offsets, np.zeros(2, np.float32), scoring_of(CONFIG), LIMITS, out)
+    choose_alignments(
+        alignments, ranking, offsets, np.zeros(2, np.float32), scoring_of(CONFIG), LIMITS, True, out
+    )
     return out
 
 
 @settings(max_examples=300, deadline=None)
 @given(ends, ends)
-def test_choose_pairs__equals_plain(first, second):
+def test_choose_alignments__equals_plain(first, second):
     out = settle(first, second)
     rows = [[(c, s, x, x + LENGTH, score) for c, s, x, score in end] for end in (first, second)]
     best, _, winners = plain.best_two(*rows, LIMITS, 1)
@@ -64,7 +66,7 @@ def test_choose_pairs__equals_plain(first, second):
             assert not mapped or [*first, *second][out.row[end]][3] == alone[end]
 
 
-def test_choose_pairs__mate_decides_between_copies():
+def test_choose_alignments__mate_decides_between_copies():
     copies = [(0, 0, 1000, 100), (0, 0, 5000, 100)]
     out = settle(copies, [(0, 1, 5300, 100)])
     assert out.row.tolist() == [1, 2]
@@ -72,7 +74,7 @@ def test_choose_pairs__mate_decides_between_copies():
     assert out.mapping_quality[1] == 60
 
 
-def test_choose_pairs__two_equal_pairs_have_quality_zero_and_vary_by_template():
+def test_choose_alignments__two_equal_pairs_have_quality_zero_and_vary_by_template():
     first, second = [(0, 0, 1000, 100), (0, 0, 5000, 100)], [(0, 1, 1300, 100), (0, 1, 5300, 100)]
     chosen = set()
     for template in range(20):
@@ -84,7 +86,7 @@ def test_choose_pairs__two_equal_pairs_have_quality_zero_and_vary_by_template():
     assert settle(first, second, 7).row.tolist() == settle(first, second, 7).row.tolist()
 
 
-def test_choose_pairs__both_unmapped():
+def test_choose_alignments__both_unmapped():
     out = settle([], [])
     assert out.row.tolist() == [-1, -1]
     assert out.proper.tolist() == [0, 0]
