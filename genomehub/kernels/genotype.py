@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from genomehub.kernels._jit import inline, kernel
+from genomehub.kernels.artefacts import Traits, foreign_reads, quality_drop
 
 #: ALT alleles kept at a site; REF and '*' (a deletion that began before the site) come on top.
 MAX_ALTS = 5
@@ -53,6 +54,20 @@ class Genotypes(NamedTuple):
     log10_likelihood: np.ndarray
     log10_prior: np.ndarray
     n_fragments: np.ndarray
+
+
+class ReadTraits(NamedTuple):
+    """How the reads of regions were read; one entry per entry of RegionReads, but for ``quals``.
+
+    reverse : (n,) bool; mapping_quality : (n,) float64
+    last_base : (n,) int64, place in ``quals`` of the base that was read last
+    quals : (n_bases,) uint8, Records.quals
+    """
+
+    reverse: np.ndarray
+    mapping_quality: np.ndarray
+    last_base: np.ndarray
+    quals: np.ndarray
 
 
 @inline
@@ -106,14 +121,14 @@ def fragment_likelihoods(reads, likelihoods, matrix_offsets, region_haplotypes, 
 
 @kernel
 def genotype_sites(
-    sites, events, reads, region_haplotypes, fragments, fragment_offsets, fits, event_priors, model
+    sites, events, reads, traits, region_haplotypes, fragments, fragment_offsets, fits, event_priors, model
 ):
     """Compute the genotype likelihoods and priors of every site.
 
     Parameters
     ----------
     sites : (n_sites, 3) int64, region, first and behind-last event number
-    events : Events; reads : RegionReads; region_haplotypes : (n_regions + 1,) int64
+    events : Events; reads : RegionReads; traits : ReadTraits; region_haplotypes : (n_regions + 1,) int64
     fragments, fragment_offsets, fits : from fragment_likelihoods
     event_priors : (n_events,) float64, log10 probability of a heterozygous such event
     model : GenotypeModel
@@ -143,7 +158,83 @@ def genotype_sites(
                 n_fragments[s] += 1
                 _add_fragment(table[f], chosen, likelihood[s])
         _genotype_priors(alleles[s], chosen.size, event_priors, prior[s])
+        low, high = _best_genotype(likelihood[s], prior[s], chosen.size)
+        if high > 0:
+            seen = _traits_at(events.row[sites[s, 1]], r, reads, traits, fits, present)
+            _explain_away(table, chosen, alleles[s], low, high, seen, events, event_priors, likelihood[s])
     return Genotypes(alleles, n_alleles, likelihood, prior, n_fragments)
+
+
+@inline
+def _best_genotype(likelihood, prior, n):
+    low, high, best, g = 0, 0, -np.inf, 0
+    for b in range(n):
+        for a in range(b + 1):
+            if likelihood[g] + prior[g] > best:
+                low, high, best = a, b, likelihood[g] + prior[g]
+            g += 1
+    return low, high
+
+
+@inline
+def _traits_at(row, r, reads, traits, fits, present):
+    """How the fragments present at a site were read: by their first read that covers POS."""
+    n_fragments = reads.n_fragments[r]
+    fragment, left = np.empty(n_fragments, dtype=np.int64), np.empty(n_fragments, dtype=np.int64)
+    reverse = np.empty(n_fragments, dtype=np.bool_)
+    quality, mapping_quality = np.empty(n_fragments), np.empty(n_fragments)
+    noted = np.zeros(n_fragments, dtype=np.bool_)
+    n = 0
+    for i in range(reads.region_offsets[r], reads.region_offsets[r + 1]):
+        f = reads.fragment[i]
+        if noted[f] or not present[f] or not fits[i] or not reads.first_row[i] <= row < reads.last_row[i]:
+            continue
+        noted[f] = True
+        at = max(reads.begin[i], min(reads.begin[i] + row - reads.first_row[i], reads.end[i] - 1))
+        fragment[n], reverse[n], left[n] = f, traits.reverse[i], abs(traits.last_base[i] - at)
+        quality[n], mapping_quality[n] = traits.quals[at], traits.mapping_quality[i]
+        n += 1
+    return Traits(fragment[:n], reverse[:n], quality[:n], left[:n], mapping_quality[:n])
+
+
+@inline
+def _explain_away(table, chosen, alleles, low, high, seen, events, event_priors, likelihood):
+    """Raise the likelihoods of homozygous genotypes by what else explains the called alleles low and high."""
+    order = _ascending(seen.left)
+    for g in (0, low, high):
+        for f in (low, high):
+            if f == g or alleles[f] == STAR or alleles[g] == STAR:
+                continue
+            event = max(alleles[f], alleles[g])
+            prior = event_priors[event]
+            value = foreign_reads(table, seen, chosen[g], chosen[f], prior)
+            if _is_substitution(events, alleles[f]) and _is_substitution(events, alleles[g]):
+                value = max(value, quality_drop(table, seen, order, chosen[g], chosen[f]))
+            number = genotype_number(g, g)
+            likelihood[number] = max(likelihood[number], value)
+
+
+@inline
+def _is_substitution(events, e):
+    return e < 0 or (events.ref_length[e] == 1 and events.alt_end[e] - events.alt_begin[e] == 1)
+
+
+@inline
+def _ascending(values):
+    """Indices that sort small integers, ties in their order (a counting sort)."""
+    most = 0
+    for k in range(values.size):
+        most = max(most, values[k])
+    starts = np.zeros(most + 2, dtype=np.int64)
+    for k in range(values.size):
+        starts[values[k] + 1] += 1
+    for v in range(most + 1):
+        starts[v + 1] += starts[v]
+    order = np.empty(values.size, dtype=np.int64)
+    for k in range(values.size):
+        order[starts[values[k]]] = k
+        starts[values[k]] += 1
+    return order
 
 
 @inline

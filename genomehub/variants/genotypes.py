@@ -7,7 +7,7 @@ import numpy as np
 from genomehub.config import CallConfig
 from genomehub.kernels import genotype as kernels
 from genomehub.kernels.events import Events
-from genomehub.kernels.genotype import MAX_ALLELES, STAR, GenotypeModel, Genotypes
+from genomehub.kernels.genotype import MAX_ALLELES, STAR, GenotypeModel, Genotypes, ReadTraits
 from genomehub.kernels.region_reads import RegionReads
 from genomehub.kernels.repeats import MAX_REPEATS
 from genomehub.kernels.statistics import fisher_strand, rank_sum
@@ -120,13 +120,22 @@ def posteriors(genotypes: Genotypes, config: CallConfig) -> Posteriors:
     )
 
 
+def read_traits(records: Records, reads: RegionReads) -> ReadTraits:
+    """Return strand, mapping quality and the base read last of every entry of ``reads``."""
+    reverse = (records.flag[reads.record] & np.uint16(Flag.REVERSE)) != 0
+    last = np.where(reverse, records.offsets[reads.record], records.offsets[reads.record + 1] - 1)
+    mapping_quality = records.mapping_quality[reads.record].astype(np.float64)
+    return ReadTraits(reverse, mapping_quality, last, records.quals)
+
+
 def genotype_all(
     sites: np.ndarray, evidence: Evidence, window: Window, config: CallConfig
 ) -> tuple[Genotypes, Posteriors]:
     """Genotype every site."""
     priors = event_priors(evidence.events, window, config)
+    traits = read_traits(evidence.records, evidence.reads)
     genotypes = kernels.genotype_sites(
-        sites, evidence.events, evidence.reads, evidence.haplotypes.region_offsets, evidence.fragments,
+        sites, evidence.events, evidence.reads, traits, evidence.haplotypes.region_offsets, evidence.fragments,
         evidence.fragment_offsets, evidence.fits, priors, evidence.model,
     )  # fmt: skip
     return genotypes, posteriors(genotypes, config)

@@ -22,6 +22,8 @@ from genomehub.variants.pileup import Window
 _OVERHANG = 20
 #: Kept events per region: a set of them is one 64-bit word.
 _MAX_EVENTS = 64
+#: Pairs of events are tried up to so many places apart in the region's list.
+_MAX_LAG = 4
 #: Reads that must carry a set of events that is not a single one.
 _MIN_SET_READS = 2
 
@@ -104,7 +106,7 @@ def shared_events(
     new = _changes(place[once], events.key[once])
     example = once[new]
     support = np.diff(np.append(np.flatnonzero(new), once.size))
-    least = np.maximum(config.min_support, config.min_support_fraction * reads.n_fragments)
+    least = np.maximum(config.min_support, config.min_event_fraction * reads.n_fragments)
     strong = support >= least[place[example]]
     example, support = example[strong], support[strong]
     # too many: the best supported, ties by key
@@ -160,7 +162,7 @@ def candidate_sets(
     Notes
     -----
     Sets rank by the reads that span the region and carry exactly the set, then by all reads that carry it as
-    far as they go, then by value; then come single events. The order of reads has no influence.
+    far as they go, then by value; then come single events and pairs. The order of reads has no influence.
     """
     n_regions = regions.shape[0]
     carried = carried_sets(events, reads, region, kept)
@@ -173,16 +175,36 @@ def candidate_sets(
     n_reads = np.diff(np.append(new, order.size))
     n_spanning = np.add.reduceat(spans[order].astype(np.int64), new) if new.size else n_reads
     several = (n_reads >= _MIN_SET_READS) & (value > 0)
-    single = np.uint64(1) << (np.arange(kept.number.size) - kept.offsets[kept.region]).astype(np.uint64)
+    single, paired, paired_region = single_sets(events, kept)
     none = np.zeros(n_regions, dtype=np.int64)
     table = [
-        np.concatenate([np.arange(n_regions), place[several], kept.region]),
-        np.concatenate([none, none[place[several]] + 1, np.full(single.size, 2)]),
-        np.concatenate([none, -n_spanning[several], np.zeros(single.size, dtype=np.int64)]),
-        np.concatenate([none, -n_reads[several], np.zeros(single.size, dtype=np.int64)]),
+        np.concatenate([np.arange(n_regions), place[several], kept.region, paired_region]),
+        np.concatenate([none, np.full(several.sum(), 1), np.full(single.size, 2), np.full(paired.size, 3)]),
+        np.concatenate([none, -n_spanning[several], np.zeros(single.size + paired.size, dtype=np.int64)]),
+        np.concatenate([none, -n_reads[several], np.zeros(single.size + paired.size, dtype=np.int64)]),
     ]
-    sets = np.concatenate([none.astype(np.uint64), value[several], single])
+    sets = np.concatenate([none.astype(np.uint64), value[several], single, paired])
     return _best_distinct(sets, table, n_regions, config.max_haplotypes)
+
+
+def single_sets(events: ReadEvents, kept: KeptEvents) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return each kept event alone, and pairs of neighbours that no read need carry both of (with their region).
+
+    In long repeats reads reach only one of two indels; a haplotype with both is tried all the same.
+    """
+    number = np.arange(kept.number.size)
+    bit = np.uint64(1) << (number - kept.offsets[kept.region]).astype(np.uint64)
+    row, kind, length = (column[kept.number] for column in (events.row, events.kind, events.length))
+    end = row + np.where(kind == kernels.DELETION, length, np.where(kind == kernels.SUBSTITUTION, 1, 0))
+    pairs, regions = [], []
+    for lag in range(1, _MAX_LAG + 1):
+        first, second = number[:-lag], number[lag:]
+        fits = (kept.region[first] == kept.region[second]) & (end[first] < row[second])
+        indel = (kind[first] != kernels.SUBSTITUTION) | (kind[second] != kernels.SUBSTITUTION)
+        chosen = first[fits & indel]
+        pairs.append(bit[chosen] | bit[chosen + lag])
+        regions.append(kept.region[chosen])
+    return bit, np.concatenate(pairs), np.concatenate(regions)
 
 
 def _best_distinct(
