@@ -3,7 +3,7 @@
 Where a mate is missing, its read is held against the whole window in which the insert sizes let it lie; the
 few windows with a good score are then aligned by `align_banded` around the diagonal found here. Unsigned
 saturating arithmetic floors scores at 0 as local alignment asks: 64 lanes of 8 bits while scores and rows
-fit, else 32 lanes of 16.
+fit, else 32 lanes of 16 (half as many where registers have 256 bits).
 """
 
 from typing import Any, NamedTuple
@@ -13,6 +13,7 @@ import numpy as np
 from genomehub.kernels._jit import inline, kernel
 from genomehub.kernels.lanes import by_length, longest
 from genomehub.kernels.vectors import (
+    REGISTER_BYTES,
     add_saturated,
     equal,
     greater,
@@ -25,6 +26,7 @@ from genomehub.kernels.vectors import (
 )
 from genomehub.types import AlignmentScoring
 
+LANES_8, LANES_16 = REGISTER_BYTES, REGISTER_BYTES // 2
 _N, _NEVER = 4, 5  # codes of a query base and of a target base that equal nothing
 
 
@@ -83,7 +85,7 @@ def local_scores(queries, query_offsets, targets, target_offsets, scoring):
     Notes
     -----
     Raises      nothing: `check_local` has checked the bounds
-    Cost        O(m * n) a problem, in 64 lanes (8 bits) or 32 (16 bits)
+    Cost        O(m * n) a problem, in 64 lanes (8 bits) or 32 (16 bits) with AVX-512
     Lanes       problems are grouped by the length of their targets; a result depends on its problem only
     Reference   Smith and Waterman 1981, Gotoh 1982; plain twin: tests/plain/local.py
     """
@@ -92,19 +94,19 @@ def local_scores(queries, query_offsets, targets, target_offsets, scoring):
     order = by_length(target_offsets, 0, n)
     rows, columns = longest(query_offsets), longest(target_offsets)
     if _fits(rows, scoring, 255) and columns < 65536:
-        group = _allocate(rows, columns, 64, np.uint8)
-        for first in range(0, n, 64):
-            problems = order[first : first + 64]
-            shape = _fill(group, problems, queries, query_offsets, targets, target_offsets, 64)
+        group = _allocate(rows, columns, LANES_8, np.uint8)
+        for first in range(0, n, LANES_8):
+            problems = order[first : first + LANES_8]
+            shape = _fill(group, problems, queries, query_offsets, targets, target_offsets, LANES_8)
             _sweep_8(group, shape[0], shape[1], scoring)
-            _collect(group, problems, 64, 256, out)
+            _collect(group, problems, LANES_8, 256, out)
     else:
-        wide_group = _allocate(rows, columns, 32, np.uint16)
-        for first in range(0, n, 32):
-            problems = order[first : first + 32]
-            shape = _fill(wide_group, problems, queries, query_offsets, targets, target_offsets, 32)
+        wide_group = _allocate(rows, columns, LANES_16, np.uint16)
+        for first in range(0, n, LANES_16):
+            problems = order[first : first + LANES_16]
+            shape = _fill(wide_group, problems, queries, query_offsets, targets, target_offsets, LANES_16)
             _sweep_16(wide_group, shape[0], shape[1], scoring)
-            _collect(wide_group, problems, 32, 65536, out)
+            _collect(wide_group, problems, LANES_16, 65536, out)
     return out[0], out[1], out[2]
 
 
@@ -138,7 +140,7 @@ def _fill(group, problems, queries, query_offsets, targets, target_offsets, lane
     return rows, columns
 
 
-def _sweep_of(elem: str, lanes: int) -> Any:
+def _sweep_of(elem: str, bits: int, lanes: int) -> Any:
     """Make the sweep for vectors of one kind; both are this one source."""
 
     @kernel
@@ -174,7 +176,7 @@ def _sweep_of(elem: str, lanes: int) -> Any:
             best = maximum(best, column_best)
             best_row = select(better, column_row, best_row)
             best_low = select(better, splat(j, elem, lanes), best_low)
-            best_high = select(better, splat(j >> (512 // lanes), elem, lanes), best_high)
+            best_high = select(better, splat(j >> bits, elem, lanes), best_high)
         store(group.best, 0, best)
         store(group.best, lanes, best_row)
         store(group.best, 2 * lanes, best_low)
@@ -183,8 +185,8 @@ def _sweep_of(elem: str, lanes: int) -> Any:
     return sweep
 
 
-_sweep_8 = _sweep_of("u8", 64)
-_sweep_16 = _sweep_of("u16", 32)
+_sweep_8 = _sweep_of("u8", 8, LANES_8)
+_sweep_16 = _sweep_of("u16", 16, LANES_16)
 
 
 @inline

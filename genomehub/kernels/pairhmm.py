@@ -1,9 +1,9 @@
 """PairHMM: how likely each read is, given each candidate haplotype of its active region.
 
-Between assembly (which proposes haplotypes) and genotyping. Reads of one region stand side by side in the 16
-float32 lanes of a vector and are compared with one haplotype after the other, column by column; haplotypes
-that begin alike share the columns of their common prefix. What float32 cannot hold is computed again in
-float64. The model is that of GATK's HaplotypeCaller.
+Between assembly (which proposes haplotypes) and genotyping. Reads of one region stand side by side in the
+float32 lanes of a vector (16 with AVX-512, else 8) and are compared with one haplotype after the other,
+column by column; haplotypes that begin alike share the columns of their common prefix. What float32 cannot
+hold is computed again in float64. The model is that of GATK's HaplotypeCaller.
 
 The forward recursion over read bases i and haplotype bases j, in the symbols of its authors (M: both emit a
 base, X: the read inserts, Y: the haplotype's base is deleted),
@@ -27,9 +27,9 @@ import numpy as np
 
 from genomehub.kernels._jit import inline, kernel
 from genomehub.kernels.lanes import by_length, longest
-from genomehub.kernels.vectors import add, flush_denormals, fma, load, multiply, splat, store
+from genomehub.kernels.vectors import REGISTER_BYTES, add, flush_denormals, fma, load, multiply, splat, store
 
-LANES = 16
+LANES = REGISTER_BYTES // 4
 _ROW = 9 * LANES  # parameters of a read base: gx, gy, xx', yy, then p' for haplotype base A, C, G, T, N
 _STATE = 3 * LANES  # M', X', Y' of a cell
 _SCALE = 2.0**90  # likelihood 1 in float32: leaves 28 decades above 1e-25 and 11 below the largest float
@@ -52,12 +52,12 @@ class Reads(NamedTuple):
 
 
 class _Group(NamedTuple):
-    """Working arrays of up to 16 reads, lane beside lane."""
+    """Working arrays of up to `LANES` reads, lane beside lane."""
 
-    reads: np.ndarray  # (16,) int64, the read in each lane, -1 for none
-    parameters: np.ndarray  # (max_rows * 9 * 16,) float32, see _ROW
-    borders: np.ndarray  # (max_rows * 16,) float32, Y' before the haplotype's first base
-    weights: np.ndarray  # (16,) float64, what a sum of X' counts; NaN asks for float64
+    reads: np.ndarray  # (lanes,) int64, the read in each lane, -1 for none
+    parameters: np.ndarray  # (max_rows * 9 * lanes,) float32, see _ROW
+    borders: np.ndarray  # (max_rows * lanes,) float32, Y' before the haplotype's first base
+    weights: np.ndarray  # (lanes,) float64, what a sum of X' counts; NaN asks for float64
 
 
 @kernel
@@ -97,7 +97,7 @@ def log10_likelihoods(
     Notes
     -----
     Raises      nothing: the stage has checked that offsets ascend and lengths agree
-    Cost        read length * haplotype bases outside common prefixes, a 16th of that in steps
+    Cost        read length * haplotype bases outside common prefixes, divided by the lanes
     Accuracy    1e-5 for reads of up to 300 bp; 1e-9 where float64 steps in (below about 1e-52 * haplotype
                 length, gap qualities over 60, or insertion + deletion nearly certain)
     Lanes       a value depends on its own read and haplotype only, to the last bit
@@ -201,7 +201,7 @@ def _plan(haplotypes, offsets, start, end):
     return steps[:n_steps]
 
 
-# --- float32, 16 reads at once ------------------------------------------------------------------------------
+# --- float32, many reads at once ----------------------------------------------------------------------------
 @kernel
 def _fill(group, reads, members, errors):
     """Put reads into lanes, the last base of each in the last row; return the number of rows.

@@ -43,11 +43,10 @@ def _words(data, out):
 
 @kernel
 def _denormal(a, b, flush):
-    v.flush_denormals(flush)
+    before = v.flush_denormals(flush)
     out = np.empty(16, np.float32)
     v.store(out, 0, v.multiply(v.load(a, 0, 16), v.load(b, 0, 16)))
-    v.flush_denormals(0)
-    return out
+    return out, v.flush_denormals(before), v.flush_denormals(before)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -98,5 +97,31 @@ def test_words__unaligned():
 
 def test_flush_denormals__is_restored():
     a, b = np.full(16, np.float32(1e-30)), np.full(16, np.float32(1e-10))
-    assert (_denormal(a, b, 1) == 0).all()
-    assert (_denormal(a, b, 0) > 0).all()
+    flushed, during, after = _denormal(a, b, 1)
+    assert (flushed == 0).all()
+    assert (during, after) == (1, 0)
+    kept, during, after = _denormal(a, b, 0)
+    assert (kept > 0).all()
+    assert (during, after) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "features", "expected"),
+    [
+        (None, "+avx2,+avx512f,+avx512bw", 64),
+        (None, "+avx2,-avx512bw", 32),
+        ("x86-64-v3", "", 32),
+        ("x86-64-v4", "", 64),
+        ("generic", "+neon", 32),
+    ],
+)
+def test_register_bytes__follow_the_compilation_target(monkeypatch, name, features, expected):
+    monkeypatch.setattr(v.numba.config, "CPU_NAME", name)
+    monkeypatch.setattr(v.numba.config, "CPU_FEATURES", features)
+    assert v._register_bytes() == expected
+
+
+def test_register_bytes__of_the_host(monkeypatch):
+    monkeypatch.setattr(v.numba.config, "CPU_FEATURES", None)
+    monkeypatch.setattr(v, "get_host_cpu_features", lambda: "+sse2,+avx512bw")
+    assert v._register_bytes() == 64
