@@ -4,7 +4,7 @@ rule report:
         RUN.report_inputs(),
         config="results/config.yaml",
     output:
-        page="results/report.html",
+        page=report("results/report.html", caption="../report/run.rst", category="Run"),
     log:
         "results/logs/report.log",
     benchmark:
@@ -14,10 +14,12 @@ rule report:
     resources:
         mem_mb=4_000,
         runtime=30,
+    params:
+        price=RUN.settings["price_per_core_hour"],
     message:
         "Write the report of the run"
     shell:
-        "genomehub report -o {output.page:q} results > {log:q} 2>&1"
+        "genomehub report --price-per-core-hour {params.price} -o {output.page:q} results > {log:q} 2>&1"
 
 
 rule complete:
