@@ -139,7 +139,7 @@ CALL_ARRAYS: tuple[ArraySpec, ...] = (
         "FORMAT/GT", "1", "String",
     ),
     ArraySpec("call_genotype_phased", _C, "bool", "", "", "Whether the genotype's alleles are phased",
-              "FORMAT/GT", origin=Origin.OPTIONAL),
+              "FORMAT/GT", "1", "String", origin=Origin.OPTIONAL),
     ArraySpec("call_genotype_mask", (*_C, "ploidy"), "bool", "", "", "Where call_genotype is missing or filled up",
               origin=Origin.DERIVED),
     _format("GQ", "int8", "1", "Genotype quality: Phred-scaled probability that the genotype is wrong, at most 99",
