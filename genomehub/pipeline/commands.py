@@ -102,5 +102,10 @@ def register(run: Run, sample: str) -> str:
     return f"{_options(options)} {shlex.join(files)}"
 
 
+def reference_cost(run: Run) -> str:
+    """The option of ``genomehub report`` for what building the reference cost, if the run builds it."""
+    return _options([("--cost", f"reference={run.reference_cost}" if run.genome is not None else None)])
+
+
 def _options(pairs: Iterable[tuple[str, str | None]]) -> str:
     return shlex.join(word for name, value in pairs if value is not None for word in (name, value))

@@ -161,7 +161,11 @@ class Run:
         kinds = ("qc", "evaluation", "entry")
         outputs = [self.outputs(sample) for sample in self.samples]
         costs = [path for sample in self.samples for path in self.costs(sample).values()]
-        return [files[kind] for files in outputs for kind in kinds if kind in files] + costs
+        return [
+            *([self.reference_cost] if self.genome is not None else []),
+            *(files[kind] for files in outputs for kind in kinds if kind in files),
+            *costs,
+        ]
 
     def all_outputs(self) -> Iterator[str]:
         """Yield the path of every result of the run."""

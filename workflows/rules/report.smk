@@ -16,10 +16,11 @@ rule report:
         runtime=30,
     params:
         price=RUN.settings["price_per_core_hour"],
+        reference=commands.reference_cost(RUN),
     message:
         "Write the report of the run"
     shell:
-        "genomehub report --price-per-core-hour {params.price} -o {output.page:q} results > {log:q} 2>&1"
+        "genomehub report --price-per-core-hour {params.price} {params.reference} -o {output.page:q} results > {log:q} 2>&1"
 
 
 rule complete:
