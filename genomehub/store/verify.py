@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 
 from genomehub.errors import StoreError
+from genomehub.store.assembly import index_rows
 from genomehub.store.parts import Arrays, derived_arrays
 from genomehub.store.schema import CALL_ARRAYS, FIXED_DIMENSIONS, STORED, ArraySpec, n_genotypes, numpy_dtype
-from genomehub.store.variants import VariantStore, index_rows
+from genomehub.store.variants import VariantStore
 from genomehub.types import INT_FILL, STRING_FILL, is_fill
 
 _MAX_GQ = 99

@@ -8,8 +8,7 @@ from builders import variants as build
 
 from genomehub.errors import NotFoundError, StoreError
 from genomehub.files import sha256
-from genomehub.store import parts, schema
-from genomehub.store import variants as module
+from genomehub.store import assembly, parts, schema
 from genomehub.store.variants import VariantStore
 from genomehub.types import FLOAT32_FILL, FLOAT32_MISSING, Interval, is_fill, is_missing
 
@@ -225,8 +224,8 @@ def test_rounding__six_digits_and_two_places(value, stored):
 
 @pytest.mark.parametrize("chunk", [7, 1 << 18])
 def test_region__same_as_a_scan(tmp_path, monkeypatch, chunk):
-    monkeypatch.setattr(module, "VARIANTS_CHUNK", chunk)
-    monkeypatch.setattr(module, "BLOCKS_CHUNK", 11)
+    monkeypatch.setattr(assembly, "VARIANTS_CHUNK", chunk)
+    monkeypatch.setattr(assembly, "BLOCKS_CHUNK", 11)
     opened = VariantStore.open(build.make_store(tmp_path / "s.vcz", SITES, BLOCKS))
     rng = np.random.default_rng(5)
     for _ in range(40):
@@ -243,8 +242,8 @@ def test_region__same_as_a_scan(tmp_path, monkeypatch, chunk):
 
 
 def test_store__several_chunks_hold_the_same(tmp_path, monkeypatch, store):
-    monkeypatch.setattr(module, "VARIANTS_CHUNK", 13)
-    monkeypatch.setattr(module, "BLOCKS_CHUNK", 10)
+    monkeypatch.setattr(assembly, "VARIANTS_CHUNK", 13)
+    monkeypatch.setattr(assembly, "BLOCKS_CHUNK", 10)
     small = VariantStore.open(build.make_store(tmp_path / "s.vcz", SITES, BLOCKS, build.regions_of(1_000)))
     for spec in schema.STORED:
         if spec.name != "region_index":
