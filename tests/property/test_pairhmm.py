@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from plain import pairhmm as plain
 
-from genomehub.kernels.pairhmm import LANES, _plan, log10_likelihoods
+from genomehub.kernels.pairhmm import _plan, log10_likelihoods
 
 SINGLE, DOUBLE = 1e-5, 1e-9  # promised accuracy in log10
 
@@ -78,7 +78,7 @@ def test_log10_likelihoods__reads_of_sequencing_length_equal_plain_twin():
     reference = rng.integers(0, 4, 220)
     alternative = np.concatenate([reference[:90], rng.integers(0, 4, 6), reference[95:]])
     reads = []
-    for length in rng.integers(20, 152, LANES + 3):
+    for length in rng.integers(20, 152, 9):
         start = int(rng.integers(0, 220 - length))
         bases = reference[start : start + length].copy()
         bases[rng.random(length) < 0.02] = 4
@@ -111,9 +111,9 @@ def test_log10_likelihoods__unlike_reads_are_rescued_in_float64():
 
 
 def test_log10_likelihoods__long_reads_below_the_range_of_float64():
-    read = read_of([0] * 700, 60, 50, 50, 40)
-    found = check([([read], [[1] * 800])], DOUBLE)
-    assert found[0] < -400
+    read = read_of([0] * 400, 60, 50, 50, 40)
+    found = check([([read], [[1] * 320])], DOUBLE)
+    assert found[0] < -330, "below the range of float64"
     read = read_of([0] * 300, 93, 60, 60, 90)
     assert check([([read], [[1] * 310])], DOUBLE)[0] < -330
 
