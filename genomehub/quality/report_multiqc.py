@@ -15,13 +15,13 @@ _WIDTHS = (10, 20, 30, 40, 50, 60, 70, 80, 90, 95, 99)
 
 def files(result: Mapping[str, Any]) -> dict[str, str]:
     """Return file name -> text for what stands in qc.json."""
-    sample = result["sample"]
+    sample = result["sample"]  # MultiQC takes what stands before ".flagstat" and ".mapped" as the sample
     texts: dict[str, str] = {}
     if "reads" in result:
         texts[f"{sample}.flagstat.txt"] = flagstat_text(result["reads"]["flagstat"])
-        texts[f"{sample}.coverage.txt"] = coverage_text(result["coverage"]["contigs"])
+        texts[f"{sample}.mapped.coverage.txt"] = coverage_text(result["coverage"]["contigs"])
         if result["insert_size"]["orientations"]:
-            texts[f"{sample}.insert_size_metrics.txt"] = insert_size_text(result["insert_size"])
+            texts[f"{sample}.mapped.insert_size_metrics.txt"] = insert_size_text(result["insert_size"])
     for name, content in _custom(result).items():
         texts[f"{sample}.{name}_mqc.json"] = json.dumps(content, indent=1) + "\n"
     return texts
