@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -174,8 +175,14 @@ def _read_result(options: dict[str, Any], progress: TerminalProgress) -> Any:
         )
     )
     inputs = [(sources.input_kind(path), path) for path in options["inputs"]]
-    described = describe_files([*wanted, *inputs], threads=options["threads"] or 1, progress=progress)
+    described = describe_files([*wanted, *inputs], threads=_cores(options["threads"]), progress=progress)
     return result.with_files(described[: len(wanted)], described[len(wanted) :])
+
+
+def _cores(threads: int | None) -> int:
+    """Return how many cores to read with: those asked for, else all that this process may use."""
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return threads or usable or 1
 
 
 def _pair(text: str, option: str, shape: str) -> tuple[str, str]:
@@ -320,8 +327,8 @@ def history(identifier: str, catalogue: str, as_json: bool) -> None:
 @command.command()
 @click.argument("identifiers", nargs=-1, metavar="[ID]...")
 @_catalogue_option
-@click.option("--all", "all_entries", is_flag=True, help="Every current entry, the database and its log.")
-@click.option("--all-versions", is_flag=True, help="With --all: also what was superseded.")
+@click.option("--all", "all_entries", is_flag=True, help="All current entries; the same as naming none.")
+@click.option("--all-versions", is_flag=True, help="All entries, what was superseded too.")
 @threads_option
 @json_option
 @verbosity_options
@@ -335,18 +342,20 @@ def verify(
 ) -> None:
     """Read the files of entries again: are sizes and checksums still true? Exit code 5 if not.
 
+    Without an ID, all current entries are verified, and the database and its event log with them.
+
     \b
     Example:
-      genomehub hub verify --all
+      genomehub hub verify --catalogue results/catalogue.sqlite
     """
     from genomehub.hub.catalogue import Catalogue
     from genomehub.hub.records import to_json
 
-    if bool(identifiers) == (all_entries or all_versions):
-        raise ConfigError("name the entries to verify, or say --all.")
+    if identifiers and (all_entries or all_versions):
+        raise ConfigError("entries are named and all are asked for. Leave out the one or the other.")
     with Catalogue.open(catalogue) as opened, TerminalProgress() as progress:
         report = opened.verify(
-            identifiers or None, all_versions=all_versions, threads=threads or 1, progress=progress
+            identifiers or None, all_versions=all_versions, threads=_cores(threads), progress=progress
         )
     if as_json:
         _print_json({"holds": report.holds, **to_json(report)})

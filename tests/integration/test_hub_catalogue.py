@@ -469,7 +469,7 @@ def _register_some(url, process, n_results, barrier):
 
 
 def test_register__processes_at_once(catalogue, url):
-    n_processes, n_results = 4, 8
+    n_processes, n_results = 3, 8
     context = multiprocessing.get_context("spawn")
     barrier = context.Barrier(n_processes)
     jobs = [

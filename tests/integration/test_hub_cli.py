@@ -224,11 +224,17 @@ def test_verify__exit_code_tells(run):
     assert [file["state"] for file in report["files"]] == ["unchanged", "content changed", "unchanged"]
 
 
-def test_verify__says_what_to_verify(run):
+def test_verify__named_and_all(run):
     run("init")
-    for arguments in ([], ["abc", "--all"]):
-        code, _, error = run("verify", *arguments)
-        assert (code, "name the entries to verify, or say --all" in error) == (2, True)
+    for option in ("--all", "--all-versions"):
+        code, _, error = run("verify", "abc", option)
+        assert (code, "entries are named and all are asked for" in error) == (2, True)
+
+
+def test_verify__all_if_none_is_named(run):
+    run("init")
+    run(*FULL)
+    assert run("verify")[1] == run("verify", "--all")[1] == "1 entry, 3 of 3 files as registered\n"
 
 
 def test_catalogue__from_the_environment(run, monkeypatch):
