@@ -52,7 +52,7 @@ def chain_reads(reads: Oriented, index: SeedIndex, config: AlignConfig) -> tuple
         config.max_pair_frequency,
         config.rescue_frequency,
         config.rescue_fraction,
-        config.max_hits,
+        max(config.max_hits, config.max_frequency, config.max_pair_frequency),  # room for one seed at least
     )
     chain_limits = ChainLimits(config.max_gap, config.max_candidates, config.min_chain_ratio)
     out = empty_candidates(n_reads, n_reads * config.max_candidates)
