@@ -76,7 +76,7 @@ def test_map_batch__short_single_reads(genome, length):
     result = run(genome, [CONTIGS[0][start : start + length] for start in starts])
     placed = (result.flag & Flag.UNMAPPED) == 0
     near = abs(result.start - starts) <= 5
-    assert placed.mean() > 0.85  # a seed is needed: one position in five
+    assert placed.mean() > 0.98  # a seed is needed: 997 of 1,000 reads of 30 bp hold one
     assert near[placed & (result.mapping_quality >= 20)].all()
 
 
