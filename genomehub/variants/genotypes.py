@@ -135,8 +135,8 @@ def genotype_all(
     priors = event_priors(evidence.events, window, config)
     traits = read_traits(evidence.records, evidence.reads)
     genotypes = kernels.genotype_sites(
-        sites, evidence.events, evidence.reads, traits, evidence.haplotypes.region_offsets, evidence.fragments,
-        evidence.fragment_offsets, evidence.fits, priors, evidence.model,
+        sites, evidence.events, evidence.reads, traits, evidence.haplotypes.region_offsets,
+        evidence.fragments, evidence.fragment_offsets, evidence.fits, priors, evidence.model,
     )  # fmt: skip
     return genotypes, posteriors(genotypes, config)
 

@@ -188,7 +188,7 @@ def candidate_sets(
 
 
 def single_sets(events: ReadEvents, kept: KeptEvents) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return each kept event alone, and pairs of neighbours that no read need carry both of (with their region).
+    """Return each kept event alone, and pairs of neighbours (with their region), carried by reads or not.
 
     In long repeats reads reach only one of two indels; a haplotype with both is tried all the same.
     """

@@ -56,7 +56,7 @@ def _mixed(values: np.ndarray) -> np.ndarray:
 def _largest_draws(
     records: Records, usable: np.ndarray, low: np.ndarray, high: np.ndarray, config: CallConfig
 ) -> np.ndarray:
-    """Greatest draw that takes part, so that about ``max_reads`` reads of a region do; mates stay together."""
+    """Greatest draw that takes part, so that about ``max_reads`` of a region do; mates stay together."""
     starts, ends = np.sort(records.start[usable]), np.sort(records.end[usable])
     n_reads = np.searchsorted(starts, high) - np.searchsorted(ends, low, side="right")
     share = config.max_reads / np.maximum(n_reads, config.max_reads)

@@ -1,0 +1,250 @@
+"""The caller on invented diploids: what was put in comes out, and nothing else, however the window is cut."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from builders.calling import (
+    Read,
+    aligned_read,
+    apply_edits,
+    codes,
+    diploid_reads,
+    make_records,
+    random_sequence,
+    reference_span,
+)
+
+from genomehub.config import CallConfig
+from genomehub.types import Interval, Records
+from genomehub.variants.caller import call_interval
+from genomehub.variants.genotypes import FILTERS
+
+CONFIG = CallConfig()
+LENGTH = 1_000
+START = 5_000  # of the window on its contig
+
+
+def context(middle):
+    """A reference with ``middle`` at place 500, random elsewhere."""
+    sides = random_sequence(500, seed=21), random_sequence(LENGTH - 500 - len(middle), seed=22)
+    return middle.join(sides)
+
+
+def shifted(records, distance=START):
+    return records._replace(start=records.start + np.int32(distance), end=records.end + np.int32(distance))
+
+
+def call(reference, records, first=0, last=LENGTH, config=CONFIG):
+    interval = Interval(0, START + first, START + last)
+    return call_interval(shifted(records), codes(reference), START, interval, config)
+
+
+def genotypes(calls):
+    """[(place, alleles, genotype)] of passing sites."""
+    v = calls.variants
+    return [
+        (int(position) - 1 - START, [str(a) for a in alleles if a], genotype[0].tolist())
+        for position, alleles, genotype, filters in zip(
+            v["variant_position"], v["variant_allele"], v["call_genotype"], v["variant_filter"], strict=True
+        )
+        if filters[0]
+    ]
+
+
+def called(reference, first, second, **options):
+    return genotypes(call(reference, diploid_reads(reference, first, second, **options)))
+
+
+MIDDLE = "GATCCGTATTACGCAAAAAAAAAATGCTACGATCGGTACC"
+
+
+@pytest.mark.parametrize(
+    ("middle", "first", "second", "expected"),
+    [
+        (MIDDLE, [], [(505, "G", "T")], [(505, ["G", "T"], [0, 1])]),
+        (MIDDLE, [(505, "G", "T")], [(505, "G", "T")], [(505, ["G", "T"], [1, 1])]),
+        (MIDDLE, [(505, "G", "T")], [(505, "G", "A")], [(505, ["G", "A", "T"], [1, 2])]),
+        (MIDDLE, [(513, "CA", "C")], [(513, "CA", "C")], [(513, ["CA", "C"], [1, 1])]),
+        (MIDDLE, [], [(504, "C", "CTTGAG")], [(504, ["C", "CTTGAG"], [0, 1])]),
+        (MIDDLE, [(513, "CA", "C")], [(513, "CAAA", "C")], [(513, ["CAAA", "C", "CAA"], [1, 2])]),
+        (MIDDLE, [(502, "T", "A"), (503, "C", "G"), (507, "A", "C")], [],
+         [(502, ["T", "A"], [0, 1]), (503, ["C", "G"], [0, 1]), (507, ["A", "C"], [0, 1])]),
+        (MIDDLE, [(502, "TCCGTATTAC", "T")], [(507, "A", "C")],
+         [(502, ["TCCGTATTAC", "T"], [0, 1]), (507, ["A", "C", "*"], [1, 2])]),
+        (MIDDLE, [(502, "TCCGTATTACGCAAAAAAAAAATGCTACGA", "T")], [],
+         [(502, ["TCCGTATTACGCAAAAAAAAAATGCTACGA", "T"], [0, 1])]),
+        (MIDDLE, [], [], []),
+    ],
+    ids=["het_snv", "hom_snv", "two_alts", "hom_deletion_in_homopolymer", "het_insertion", "two_deletions",
+         "cluster", "deletion_spans_snv", "long_deletion", "nothing"],
+)  # fmt: skip
+def test_call_interval__by_hand(middle, first, second, expected):
+    found = called(context(middle), first, second, depth=40)
+    wanted = [(place, sorted(alleles[1:]), genotype) for place, alleles, genotype in expected]
+    assert [(place, sorted(alleles[1:]), genotype) for place, alleles, genotype in found] == wanted
+    assert [alleles[0] for _, alleles, _ in found] == [alleles[0] for _, alleles, _ in expected]
+
+
+def test_call_interval__numbers_of_a_het_snv():
+    reference = context(MIDDLE)
+    calls = call(reference, diploid_reads(reference, [], [(505, "G", "T")], depth=40))
+    v = calls.variants
+    ref, alt = v["call_AD"][0, 0, :2].tolist()
+    assert min(ref, alt) > 8
+    assert v["call_DP"][0, 0] == v["variant_DP"][0] == ref + alt
+    assert v["call_SB"][0, 0].sum() == ref + alt
+    # that foreign fragments of MAPQ 60 mimic a het SNV is as likely as 10^-9, a het SNV 10^-3
+    assert v["call_GQ"][0, 0] == 60
+    assert v["call_PL"][0, 0].tolist()[1] == 0
+    assert min(v["call_PL"][0, 0].tolist()[:3:2]) == 90
+    assert v["variant_quality"][0] == pytest.approx(60, abs=0.1)
+    assert v["variant_MQ"][0] == 60
+    assert abs(float(v["variant_BaseQRankSum"][0])) < 1e-6  # all qualities are the same
+
+
+def test_call_interval__snvs_at_errors_of_one_strand_are_not_called():
+    reference = context(MIDDLE)
+    good = diploid_reads(reference, [], [], depth=40)
+    sequence, places = apply_edits(reference, [(505, "G", "T")])
+    quals = np.full(100, 35)
+    bad = []
+    for begin in range(420, 480, 4):  # all reverse, with poor quality where they err
+        read = aligned_read(sequence, places, begin, 100, flag=16)
+        read_quals = quals.copy()
+        read_quals[505 - begin] = 8
+        bad.append(read._replace(quals=read_quals))
+    both = Records(*(_joined(field, good, make_records(bad)) for field in Records._fields))
+    assert genotypes(call(reference, _sorted(both))) == []
+
+
+def test_call_interval__low_mapping_quality_is_ignored():
+    reference = context(MIDDLE)
+    records = diploid_reads(reference, [], [(505, "G", "T")])
+    poor = records._replace(mapping_quality=np.full_like(records.mapping_quality, 5))
+    calls = call(reference, poor)
+    assert genotypes(calls) == []
+    assert len(calls.blocks["block_start"]) == 0
+
+
+def test_call_interval__blocks_cover_what_variants_leave():
+    reference = context(MIDDLE)
+    calls = call(
+        reference, diploid_reads(reference, [(502, "TCCGTATTAC", "T")], [(600, *_other(reference, 600))])
+    )
+    covered = np.zeros(LENGTH, int)
+    for start, end in zip(calls.blocks["block_start"], calls.blocks["block_end"], strict=True):
+        covered[start - START : end - START] += 1
+    for place, alleles, _ in genotypes(calls):
+        covered[place : place + len(alleles[0])] += 1
+    assert set(covered[100:900].tolist()) == {1}
+
+
+@pytest.mark.parametrize("size", [37, 250, 500])
+def test_call_interval__does_not_depend_on_the_cut(size):
+    reference = context(MIDDLE)
+    edits = (
+        [(502, "TCCGTATTAC", "T")],
+        [(507, "A", "C"), (530, *_other(reference, 530)), (700, *_other(reference, 700))],
+    )
+    records = diploid_reads(reference, *edits, depth=40, error_rate=0.004)
+    whole = call(reference, records)
+    parts = [call(reference, records, first, min(LENGTH, first + size)) for first in range(0, LENGTH, size)]
+    assert len(whole.variants["variant_position"]) >= 4
+    for name, column in whole.variants.items():
+        joined = np.concatenate([part.variants[name] for part in parts if len(part.variants[name])])
+        assert np.array_equal(column, joined, equal_nan=column.dtype.kind == "f"), name
+    covered = [_covered(part) for part in ([whole], parts)]
+    assert covered[0] == covered[1]
+
+
+def test_call_interval__does_not_depend_on_the_window():
+    reference = random_sequence(2_500, seed=31)
+    edits = [(1_202, *_other(reference, 1_202)), (1_240, reference[1_240:1_244], reference[1_240])]
+    records = diploid_reads(reference, edits, [], depth=40, error_rate=0.004)
+    answers = []
+    for low, high in ((0, 2_500), (313, 2_111)):
+        keep = (records.end > low) & (records.start < high)
+        calls = call_interval(
+            _subset(records, keep), codes(reference[low:high]), low, Interval(0, 1_150, 1_300), CONFIG
+        )
+        answers.append(calls)
+    assert len(answers[0].variants["variant_position"]) == 2
+    for one, two in zip(answers[0], answers[1], strict=True):
+        assert all(
+            np.array_equal(one[name], two[name], equal_nan=one[name].dtype.kind == "f") for name in one
+        )
+
+
+def test_call_interval__very_deep_place_is_thinned():
+    reference = context(MIDDLE)
+    config = dataclasses.replace(CONFIG, max_reads=60)
+    records = diploid_reads(reference, [], [(505, "G", "T")], depth=800)
+    calls = call(reference, records, config=config)
+    assert genotypes(calls) == [(505, ["G", "T"], [0, 1])]
+    assert 30 <= calls.variants["variant_DP"][0] <= 90
+
+
+def test_call_interval__strange_cigars():
+    reference = context(MIDDLE)
+    base = reference[450:550]
+    reads = [
+        Read(450, [(3, "H"), (50, "="), (50, "=")], base),
+        Read(450, [(40, "M"), (100, "N"), (40, "M")], reference[450:490] + reference[590:630]),
+        Read(450, [(40, "M"), (2, "P"), (60, "M")], base),
+        Read(450, [(100, "S")], base),
+        Read(900, [(150, "M")], reference[900:] + "A" * 50),  # reaches beyond the window
+    ]
+    assert all(reference_span(read.cigar) >= 0 for read in reads)
+    calls = call(reference, make_records(reads))
+    assert genotypes(calls) == []
+
+
+def test_call_interval__no_reads():
+    calls = call(context(MIDDLE), make_records([]))
+    assert len(calls.variants["variant_position"]) == 0
+    assert len(calls.blocks["block_start"]) == 0
+
+
+def test_filters__order_of_columns():
+    assert FILTERS == ("LowQual", "LowDepth", "StrandBias", "LowMQ")
+
+
+def _other(reference, place):
+    return reference[place], "ACGT"[("ACGT".index(reference[place]) + 1) % 4]
+
+
+def _covered(parts):
+    return {
+        (place, int(quality))
+        for part in parts
+        for start, end, quality in zip(
+            part.blocks["block_start"], part.blocks["block_end"], part.blocks["block_band"], strict=True
+        )
+        for place in range(start, end)
+    }
+
+
+def _subset(records, keep):
+    from genomehub.pipeline.call import select_records
+
+    return select_records(records, keep)
+
+
+def _joined(field, one, two):
+    a, b = getattr(one, field), getattr(two, field)
+    if field in ("offsets", "cigar_offsets"):
+        return np.concatenate([a, a[-1] + b[1:]])
+    return np.concatenate([a, b])
+
+
+def _sorted(records):
+    order = np.argsort(records.start, kind="stable")
+    pick = np.concatenate([np.arange(records.offsets[i], records.offsets[i + 1]) for i in order])
+    ops = np.concatenate([np.arange(records.cigar_offsets[i], records.cigar_offsets[i + 1]) for i in order])
+    flat = {"bases": records.bases[pick], "quals": records.quals[pick], "cigars": records.cigars[ops]}
+    for name in ("offsets", "cigar_offsets"):
+        sizes = np.diff(getattr(records, name))[order]
+        flat[name] = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+    rows = {name: getattr(records, name)[order] for name in Records._fields if name not in flat}
+    return Records(**flat, **rows)
