@@ -231,16 +231,22 @@ def _publish(run: "_Run", workers: Workers, output: Path) -> None:
     """Write BAM or CRAM and index under temporary names; the index gets its name first."""
     index = Path(f"{output}{bam.index_suffix(output, run.reference.contigs)}")
     with atomic_output(output) as path, atomic_output(index) as index_path:
-        if output.suffix == ".cram":
-            sorted_bam = run.spill / "sorted.bam"
-            run.write_bam(workers, sorted_bam)
-            run.progress.start("writing CRAM", None, "")
-            bam.convert_to_cram(sorted_bam, path, run.reference.fasta, run.header)
-        else:
-            run.write_bam(workers, path)
-            run.progress.start("indexing", None, "")
-        bam.write_index(path, index_path)
-        run.progress.finish()
+        try:
+            _write(run, workers, path)
+            bam.write_index(path, index_path)
+        except OSError as error:
+            raise os_error(output, error) from error
+
+
+def _write(run: "_Run", workers: Workers, path: Path) -> None:
+    if path.suffix == ".bam":
+        run.write_bam(workers, path)
+        return
+    sorted_bam = run.spill / "sorted.bam"
+    run.write_bam(workers, sorted_bam)
+    run.progress.start("writing CRAM", None, "")
+    bam.convert_to_cram(sorted_bam, path, run.reference.fasta, run.header)
+    run.progress.finish()
 
 
 def _checked_output(output: str | os.PathLike[str]) -> Path:

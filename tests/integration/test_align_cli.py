@@ -1,0 +1,244 @@
+"""``genomehub reference`` and ``genomehub align`` as people run them: good input, bad input, full disks."""
+
+import errno
+import gzip
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pysam
+import pytest
+
+from genomehub.cli import run
+from genomehub.config import SortConfig
+from genomehub.errors import ConfigError, ResourceError
+from genomehub.formats import bam
+from genomehub.formats.fastq import Lane
+from genomehub.pipeline import align as pipeline
+from genomehub.pipeline.align import align
+from genomehub.types import ReadGroup
+
+pytestmark = pytest.mark.integration
+
+DATA = Path("reference_data")
+READS = [str(DATA / "trio" / f"HG001_R{end}.fastq.gz") for end in (1, 2)]
+MORE = [str(DATA / "trio" / f"NA12891_R{end}.fastq.gz") for end in (1, 2)]
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("reference") / "slice.ref"
+    assert run(["reference", "build", str(DATA / "b37.20_9.5-10.5M.fa.gz"), "-o", str(folder), "-q"]) == 0
+    return str(folder)
+
+
+def command(reference, out, *arguments):
+    return run(["align", "-r", reference, "--sample", "HG001", "-o", str(out), "-q", *map(str, arguments)])
+
+
+def lane(reads1, reads2=None, group="g"):
+    return Lane(ReadGroup(group, "s", "l"), str(reads1), None if reads2 is None else str(reads2))
+
+
+def listing(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_reference_show__text_and_json(reference, capsys):
+    assert run(["reference", "show", reference]) == 0
+    text = capsys.readouterr().out
+    assert "FuamusjOqnvvTWtZOgL4dBPCbo-Ow09j" in text
+    assert "2dd744aea382bcf5189f9ff936c7259d" in text
+    assert run(["reference", "show", reference, "--json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["contigs"] == [
+        {
+            "name": "20",
+            "length": 10_500_000,
+            "md5": "2dd744aea382bcf5189f9ff936c7259d",
+            "refget": "SQ.LdOG4dnOYYMPlTw05X8vqDs081ZeHlHw",
+        }
+    ]
+
+
+@pytest.mark.parametrize("suffix", ["bam", "cram"])
+def test_align__same_bytes_with_one_and_two_threads(reference, tmp_path, suffix):
+    config = SortConfig(templates_per_batch=150, spill_buffer_bytes=50_000)
+    for threads in (1, 2):
+        out = tmp_path / f"{threads}" / f"out.{suffix}"
+        align(reference, [lane(*READS), lane(*MORE, "h")], out, None, config, threads=threads)
+    index = {"bam": "bai", "cram": "crai"}[suffix]
+    for name in (f"out.{suffix}", f"out.{suffix}.{index}"):
+        assert (tmp_path / "1" / name).read_bytes() == (tmp_path / "2" / name).read_bytes()
+    assert listing(tmp_path / "1") == [f"out.{suffix}", f"out.{suffix}.{index}"]
+
+
+def test_align__lanes_read_groups_metrics_and_json(reference, tmp_path):
+    out, summary, metrics = tmp_path / "out.bam", tmp_path / "out.json", tmp_path / "out.txt"
+    code = command(
+        reference, out, "-t", 1, "--json", summary, "--metrics", metrics, "--library", "A",
+        "--read-group", "ID=L1,PU=F.1", "--lane", "ID=L2,LB=B,PL=BGI", *MORE,
+        "--lane", "-", MORE[0], "-", *READS,
+    )  # fmt: skip
+    assert code == 0
+    with pysam.AlignmentFile(str(out)) as file:
+        groups = {group["ID"]: group for group in file.header.to_dict()["RG"]}
+        reads = list(file.fetch(until_eof=True))
+    assert groups == {
+        "L1": {"ID": "L1", "SM": "HG001", "LB": "A", "PL": "ILLUMINA", "PU": "F.1"},
+        "L2": {"ID": "L2", "SM": "HG001", "LB": "B", "PL": "BGI"},
+        "HG001": {"ID": "HG001", "SM": "HG001", "LB": "A", "PL": "ILLUMINA"},
+    }
+    counts = {group: sum(r.get_tag("RG") == group for r in reads) for group in groups}
+    lines = {path: gzip.decompress(Path(path).read_bytes()).count(b"\n") // 4 for path in (*READS, *MORE)}
+    assert counts == {"L1": 2 * lines[READS[0]], "L2": 2 * lines[MORE[0]], "HG001": lines[MORE[0]]}
+    told = json.loads(summary.read_text())
+    primary = [r for r in reads if not r.is_supplementary]
+    assert told["reads"] == len(primary)
+    assert told["mapped"] == sum(not r.is_unmapped for r in primary)
+    assert told["properly_paired"] == sum(r.is_proper_pair for r in primary)
+    assert told["duplicates"] == sum(r.is_duplicate for r in primary)
+    assert set(told["insert_sizes"]) == set(groups)
+    assert set(told["libraries"]) == {"A", "B"}
+    assert "LIBRARY\t" in metrics.read_text()
+
+
+def test_align__single_reads(reference, tmp_path):
+    assert command(reference, tmp_path / "out.bam", READS[0]) == 0
+    with pysam.AlignmentFile(str(tmp_path / "out.bam")) as file:
+        assert not any(read.is_paired for read in file)
+
+
+def test_align__all_reads_unmapped(reference, tmp_path):
+    (tmp_path / "r.fq").write_text("@a\n" + "N" * 100 + "\n+\n" + "I" * 100 + "\n@b\n\n+\n\n")
+    assert command(reference, tmp_path / "out.bam", tmp_path / "r.fq") == 0
+    with pysam.AlignmentFile(str(tmp_path / "out.bam")) as file:
+        assert [read.flag for read in file.fetch(until_eof=True)] == [4, 4]
+
+
+def damaged(folder, **changes):
+    """R1 and R2 of six pairs, one of them changed."""
+    paths = {}
+    for end, path in zip(("R1", "R2"), READS, strict=True):
+        lines = gzip.decompress(Path(path).read_bytes()).decode().splitlines()[:24]
+        text = changes.get(end, lambda lines: "\n".join(lines) + "\n")(lines)
+        paths[end] = folder / f"{end}.fastq"
+        paths[end].write_bytes(text if isinstance(text, bytes) else text.encode())
+    return list(paths.values())
+
+
+BAD = {
+    "truncated gzip": (
+        lambda lines: gzip.compress("\n".join(lines).encode())[:-20],
+        "R2.fastq: the compressed data",
+    ),
+    "fewer mates": (lambda lines: "\n".join(lines[:-4]), "R2.fastq: ends after 5 reads"),
+    "other names": (lambda lines: "\n".join(["@x", *lines[1:]]), 'R2.fastq, record 1 (read "x"): its mate'),
+    "short quality": (lambda lines: "\n".join([*lines[:3], "I", *lines[4:]]), "bases but 1 qualities"),
+    "empty": (lambda lines: "", "R2.fastq: holds no reads"),
+    "no FASTQ": (lambda lines: "PK\x03\x04 zip", "record 1: starts with"),
+}
+
+
+@pytest.mark.parametrize("fault", BAD)
+def test_align__bad_reads_leave_no_output(reference, tmp_path, capsys, fault):
+    change, sentence = BAD[fault]
+    reads = damaged(tmp_path, R2=change)
+    before = listing(tmp_path)
+    assert command(reference, tmp_path / "out.bam", *reads) == 3
+    message = capsys.readouterr().err
+    assert sentence in message
+    assert message.count("\n") == 1
+    assert listing(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "sentence"),
+    [
+        (["out.sam", *READS], 2, "out.sam: the output's name must end in .bam or .cram"),
+        (["out.bam"], 2, "no reads were given"),
+        (["out.bam", *READS, MORE[0]], 2, "3 FASTQ files were given"),
+        (["out.bam", READS[0], READS[0]], 2, "is given as R1 and as R2"),
+        (["out.bam", "--read-group", "XX=1", *READS], 2, "'XX=1' is no field"),
+        (["out.bam", "--lane", "ID=a,LB=x", *READS, "--lane", "ID=a,LB=y", *MORE], 2, '"a" is given twice'),
+        (["out.bam", "none.fastq.gz"], 3, "none.fastq.gz: no such FASTQ file"),
+    ],
+)
+def test_align__bad_arguments(reference, tmp_path, capsys, arguments, code, sentence):
+    assert command(reference, tmp_path / arguments[0], *arguments[1:]) == code
+    assert sentence in capsys.readouterr().err
+    assert listing(tmp_path) == []
+
+
+def test_align__output_is_a_folder(reference, tmp_path):
+    (tmp_path / "out.bam").mkdir()
+    with pytest.raises(ConfigError, match="is a folder"):
+        align(reference, [lane(*READS)], tmp_path / "out.bam")
+
+
+def test_align__reference_is_none(tmp_path, capsys):
+    assert command(str(tmp_path), tmp_path / "out.bam", *READS) == 5
+    assert "is no reference directory" in capsys.readouterr().err
+
+
+def test_align__output_folder_not_writable(reference, tmp_path, capsys):
+    (tmp_path / "file").touch()
+    assert command(reference, tmp_path / "file" / "out.bam", *READS) == 4
+    assert "cannot be written" in capsys.readouterr().err
+
+
+def full_disk(*_, **__):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+@pytest.mark.parametrize("place", ["spill", "write", "finish"])
+def test_align__disk_full(reference, tmp_path, monkeypatch, capsys, place):
+    target = {
+        "spill": (pipeline.BinStore, "flush"),
+        "write": (pipeline._Run, "write_bam"),
+        "finish": (pipeline, "finish_bin"),
+    }
+    monkeypatch.setattr(*target[place], full_disk)
+    assert command(reference, tmp_path / "out.bam", *READS) == 4
+    assert "out.bam: no space left to write it" in capsys.readouterr().err
+    assert listing(tmp_path) == []
+
+
+def test_align__htslib_fails_while_writing_cram(reference, tmp_path, monkeypatch):
+    def broken(*_, **__):
+        raise pysam.SamtoolsError("write failed: No space left on device")
+
+    monkeypatch.setattr(bam.pysam, "view", broken)
+    with pytest.raises(ResourceError, match="htslib could not write or index it"):
+        align(reference, [lane(*READS)], tmp_path / "out.cram")
+    assert listing(tmp_path) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small disk needs root")
+@pytest.mark.parametrize("suffix", ["bam", "cram"])
+def test_align__really_full_disk(reference, tmp_path, capsys, suffix):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs", str(disk)], check=False)
+    if mounted.returncode != 0:
+        pytest.skip("this container may not mount")
+    try:
+        assert command(reference, disk / f"out.{suffix}", *READS) == 4
+        assert "space" in capsys.readouterr().err
+        assert listing(disk) == []
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_reference_build__bad_fasta_exits_3(tmp_path, capsys):
+    (tmp_path / "bad.fa").write_text(">a\nAC\n>a\nAC\n")
+    assert run(["reference", "build", str(tmp_path / "bad.fa"), "-o", str(tmp_path / "bad.ref"), "-q"]) == 3
+    assert 'line 3, contig "a": this name was used before' in capsys.readouterr().err
+    assert listing(tmp_path) == ["bad.fa"]
+
+
+def test_help__has_an_example(capsys):
+    for arguments in (["align", "--help"], ["reference", "build", "--help"], ["reference", "show", "--help"]):
+        assert run(arguments) == 0
+        assert "Example" in capsys.readouterr().out
