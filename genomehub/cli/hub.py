@@ -153,6 +153,9 @@ def _read_result(options: dict[str, Any], progress: TerminalProgress) -> Any:
     software |= dict(_pair(text, "--software", "NAME=VERSION") for text in options["software"])
     reference, config = options["reference"], options["config"]
     configuration, text = sources.read_configuration(config) if config else (None, None)
+    qc, evaluation = sources.read_qc(options["qc"]) if options["qc"] else (None, None)
+    if options["evaluation"]:
+        evaluation = sources.read_object(options["evaluation"], "evaluation")
     result = check_names(
         Result(
             files=(),
@@ -167,10 +170,8 @@ def _read_result(options: dict[str, Any], progress: TerminalProgress) -> Any:
             configuration=configuration,
             configuration_text=text,
             parents=options["parents"],
-            qc=sources.read_object(options["qc"], "QC summary") if options["qc"] else None,
-            evaluation=sources.read_object(options["evaluation"], "evaluation")
-            if options["evaluation"]
-            else None,
+            qc=qc,
+            evaluation=evaluation,
             costs=tuple(cost for text in options["costs"] for cost in _costs(text)),
         )
     )

@@ -150,6 +150,18 @@ def read_object(path: str | os.PathLike[str], what: str) -> dict[str, Any]:
     return content
 
 
+def read_qc(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    """Return a QC summary and the evaluation that it repeats, if any; the costs it repeats are left out.
+
+    ``genomehub qc`` puts scores and costs on its page too. In the catalogue each stands in one place, and
+    costs, which differ from run to run, are no part of what a result is.
+    """
+    qc = read_object(path, "QC summary")
+    qc.pop("costs", None)
+    evaluation = qc.pop("evaluation", None)
+    return qc, evaluation if isinstance(evaluation, dict) else None
+
+
 def read_costs(path: str | os.PathLike[str], stage: str | None = None) -> tuple[CostRecord, ...]:
     """Return the costs in a Snakemake benchmark file (.tsv, .txt: one stage) or a JSON file (any number).
 

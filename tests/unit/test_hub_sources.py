@@ -70,6 +70,14 @@ def test_read_object__missing(tmp_path):
         sources.read_object(tmp_path / "qc.json", "QC summary")
 
 
+def test_read_qc__scores_and_costs_stand_elsewhere(tmp_path):
+    qc = {"coverage": {"mean": 30}, "costs": [{"core_seconds": 1.5}], "evaluation": {"snv": {"f1": 0.9}}}
+    (tmp_path / "qc.json").write_text(json.dumps(qc))
+    assert sources.read_qc(tmp_path / "qc.json") == ({"coverage": {"mean": 30}}, {"snv": {"f1": 0.9}})
+    (tmp_path / "qc.json").write_text('{"evaluation": 3}')
+    assert sources.read_qc(tmp_path / "qc.json") == ({}, None)
+
+
 def test_read_reference__digest_name_and_length(tmp_path):
     contigs = [{"name": "20", "length": 10_500_000}, {"name": "MT", "length": 16_569}]
     table = {"digest": "abc", "source": "/genomes/b37.fa.gz", "contigs": contigs}
