@@ -26,14 +26,14 @@ MAY_IMPORT = {
     "quality": {"types", "errors", "files", "config", "kernels", "formats", "store"},
     "pipeline": {*_BASE, "kernels", "formats", "store", "align", "variants", "quality"},
     "hub": {"types", "errors", "files", "config", "store"},
-    "cli": {*_BASE, "store", "quality", "pipeline", "hub"},
+    "cli": {*_BASE, "formats", "store", "quality", "pipeline", "hub"},
     "__main__": {"cli"},
     "__init__": set(),
 }
 
 #: What kernels may import from elsewhere: arrays and the compiler; _jit.py also looks after the cache folder.
 KERNEL_LIBRARIES = {"numpy", "numba", "llvmlite", "typing", "collections", "math", "enum"}
-CACHE_LIBRARIES = {"hashlib", "os", "pathlib"}
+CACHE_LIBRARIES = {"hashlib", "os", "pathlib", "tempfile", "contextlib", "shutil", "sys"}
 
 
 def modules() -> list[Path]:
