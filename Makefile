@@ -7,9 +7,9 @@ SHELL := bash
 VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
-# Standard tools that judge our results in tests; the program itself needs none of them.
-JUDGES := samtools bcftools tabix bwa PicardCommandLine
-JUDGE_PACKAGES := samtools bcftools tabix bwa picard-tools
+# Standard tools that judge our results in tests, and a database server; the program itself needs none of them.
+JUDGES := samtools bcftools tabix bgzip bwa PicardCommandLine
+JUDGE_PACKAGES := samtools bcftools tabix bwa picard-tools postgresql
 PYTEST ?= -n 2 --dist loadfile
 
 .PHONY: help demo test lint format bench judges clean distclean
@@ -70,6 +70,7 @@ $(VENV)/.development: pyproject.toml | $(BIN)/python
 
 judges:
 	@missing=; for tool in $(JUDGES); do command -v $$tool > /dev/null || missing="$$missing $$tool"; done; \
+	ls /usr/lib/postgresql/*/bin/initdb > /dev/null 2>&1 || command -v initdb > /dev/null || missing="$$missing initdb"; \
 	if [ -n "$$missing" ]; then \
 	    echo "Installing tools that judge our results:$$missing"; \
 	    sudo=; [ "$$(id -u)" = 0 ] || sudo="sudo -n"; \
