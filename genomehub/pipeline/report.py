@@ -12,6 +12,7 @@ from genomehub.errors import InputError, NotFoundError
 from genomehub.files import atomic_output, require_writable_parent
 from genomehub.pipeline.report_inputs import read_benchmark, read_cost, read_json, read_qc
 from genomehub.quality.report_run import run_page
+from genomehub.quality.report_summary import check
 
 
 class RunFiles(NamedTuple):
@@ -133,7 +134,7 @@ def _sample(
     row = {
         "sample": name,
         "summary": summary,
-        "checks": result["checks"],
+        "checks": check(summary),
         "core_seconds": sum(cost["core_seconds"] for cost in mine) if mine else None,
         "peak_rss_bytes": max((cost["peak_rss_bytes"] for cost in mine), default=None),
         "entry": entry.get("id"),

@@ -14,6 +14,7 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from genomehub.quality.metrics_variants import MAX_INDEL
 
@@ -32,7 +33,6 @@ _STYLE: dict[str, Any] = {
     "legend.fontsize": 9.5, "lines.linewidth": 1.8, "path.simplify": False, "xtick.major.width": 0.8,
     "ytick.major.width": 0.0, "axes.linewidth": 0.8,
 }  # fmt: skip
-_SIZE, _WIDE = (4.7, 2.9), (10.0, 2.6)
 
 
 class Plot(NamedTuple):
@@ -47,16 +47,51 @@ class Plot(NamedTuple):
     wide: bool = False
 
 
-def draw(title: str, alt: str, paint: Callable[[Axes], None], wide: bool = False) -> Plot:
+class Frame(NamedTuple):
+    """Size of a picture and its margins, inches. Fixed, because matplotlib's layout engines draw everything
+    twice to find them."""
+
+    width: float
+    height: float
+    left: float = 0.72
+    bottom: float = 0.5
+    right: float = 0.17
+    top: float = 0.12
+
+
+NARROW, WIDE = Frame(4.7, 2.9), Frame(10.0, 2.6)
+_LABEL_AT = 0.19  # inches from the left edge to the foot of the y axis' label
+
+
+def draw(title: str, alt: str, paint: Callable[[Axes], None], frame: Frame = NARROW) -> Plot:
     """Let ``paint`` draw on axes and return the picture."""
+    width = frame.width - frame.left - frame.right
+    height = frame.height - frame.bottom - frame.top
     with matplotlib.rc_context({**_STYLE, "svg.hashsalt": title}):
-        figure = Figure(figsize=_WIDE if wide else _SIZE, layout="constrained")
-        paint(figure.add_subplot())
-        text = io.StringIO()
-        figure.savefig(
-            text, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None}
+        figure = Figure(figsize=(frame.width, frame.height))
+        axes = figure.add_axes(
+            (
+                frame.left / frame.width,
+                frame.bottom / frame.height,
+                width / frame.width,
+                height / frame.height,
+            )
         )
-    return Plot(title, _for_page(text.getvalue(), title, alt), alt, wide)
+        axes.yaxis.set_major_formatter(_compact)
+        paint(axes)
+        axes.yaxis.set_label_coords((_LABEL_AT - frame.left) / width, 0.5)
+        text = io.StringIO()
+        nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+        figure.savefig(text, format="svg", metadata=nothing)
+    return Plot(title, _for_page(text.getvalue(), title, alt), alt, frame.width > NARROW.width)
+
+
+def _compact(value: float, _: float) -> str:
+    """Ticks of counts: 1,500 and 2.5 M fit beside the axis, 2,500,000 does not."""
+    for factor, unit in ((1e9, " G"), (1e6, " M"), (1e4, " k")):
+        if abs(value) >= factor:
+            return f"{value / (1e3 if unit == ' k' else factor):g}{unit}"
+    return f"{value:,g}"
 
 
 def _for_page(svg: str, title: str, alt: str) -> str:
@@ -79,6 +114,11 @@ def _escape(text: str) -> str:
 
 def _percent(axes: Axes, digits: int = 0) -> None:
     axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.{digits}f} %")
+
+
+def _whole(axes: Axes) -> None:
+    """Ticks at whole numbers only: there is no half a variant."""
+    axes.yaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
 
 
 def _bars(axes: Axes, x: Any, heights: Any, colour: str = SERIES[0], width: float = 1.0) -> None:
@@ -174,7 +214,7 @@ def coverage_profile(coverage: Mapping[str, Any]) -> Plot:
         if known.size
         else "no window with target bases."
     )
-    return draw(f"Coverage along the genome, windows of {_bp(window)}", alt, paint, wide=True)
+    return draw(f"Coverage along the genome, windows of {_bp(window)}", alt, paint, WIDE)
 
 
 def _used(depth: np.ndarray) -> tuple[float, float]:
@@ -202,6 +242,7 @@ def insert_sizes(section: Mapping[str, Any]) -> Plot:
             _steps(axes, values["histogram"], -0.5, color=colour, alpha=0.85, label=name)
         end = max((_until(o["histogram"], 0.998) for o in orientations.values()), default=1)
         axes.set(xlabel="insert size, bp", ylabel="pairs", xlim=(0, end * 1.02))
+        _whole(axes)
         if orientations:
             axes.legend(loc="upper right")
 
@@ -219,8 +260,10 @@ def quality_by_cycle(section: Mapping[str, Any]) -> Plot:
                 axes.fill_between(cycles, values["p10_by_cycle"], values["p90_by_cycle"], color=colour,
                                   alpha=0.16, linewidth=0)  # fmt: skip
                 axes.plot(cycles, values["mean_by_cycle"], color=colour, label=f"{name[:-1]} {name[-1]}")
-        axes.set(xlabel="cycle", ylabel="base quality, Phred", ylim=(0, 45), xlim=(1, None))
-        axes.legend(loc="lower left", ncols=2)
+        axes.set(xlabel="cycle", ylabel="base quality, Phred", ylim=(0, 45))
+        if "read1" in section or "read2" in section:
+            axes.set_xlim(1, None)
+            axes.legend(loc="lower left", ncols=2)
 
     good = f"{100 * (section['q30_fraction'] or 0):.1f} % of bases at Q30 or better"
     alt = f"mean base quality {section['mean']}; {good}. Band: middle 80 %."
@@ -235,7 +278,9 @@ def bases_by_cycle(section: Mapping[str, Any]) -> Plot:
         for colour, letter in zip((SERIES[0], SERIES[1], SERIES[2], SERIES[3], _FAINT), "ACGTN", strict=True):
             cycles = np.arange(1, len(fractions[letter]) + 1)
             axes.plot(cycles, fractions[letter], color=colour, label=letter, linewidth=1.5)
-        axes.set(xlabel="cycle", ylabel="share of bases", xlim=(1, None), ylim=(0, 0.5))
+        axes.set(
+            xlabel="cycle", ylabel="share of bases", xlim=(1, max(2, len(fractions["A"]))), ylim=(0, 0.5)
+        )
         axes.legend(loc="upper right", ncols=5)
         _percent(axes)
 
@@ -309,6 +354,7 @@ def indel_lengths(variants: Mapping[str, Any]) -> Plot:
             _bars(axes, lengths[inside & chosen], counts[inside & chosen], colour, 0.85)
             axes.plot([], [], "s", color=colour, label=label)
         axes.set(xlabel="length, bp", ylabel="indels")
+        _whole(axes)
         axes.legend(loc="upper right")
 
     passing = variants["passing"]
@@ -330,6 +376,7 @@ def substitutions(variants: Mapping[str, Any]) -> Plot:
         for colour, label in ((SERIES[0], "transitions"), (SERIES[1], "transversions")):
             axes.plot([], [], "s", color=colour, label=label)
         axes.set(ylabel="SNVs")
+        _whole(axes)
         axes.legend(loc="upper right")
 
     told = ", ".join(f"{name} {count}" for (name, *_), count in zip(kinds, counts, strict=True))
@@ -344,6 +391,7 @@ def allele_balance(variants: Mapping[str, Any]) -> Plot:
         _steps(axes, counts, 0, 1 / len(counts), color=SERIES[0])
         axes.axvline(0.5, color=SERIES[1], linewidth=1.2, linestyle=(0, (4, 3)))
         axes.set(xlabel="share of reads with ALT", ylabel="heterozygous SNVs", xlim=(0, 1))
+        _whole(axes)
 
     middle = ((np.arange(len(counts)) + 0.5) / len(counts)) @ np.asarray(counts) / max(sum(counts), 1)
     return draw("Allele balance", f"{sum(counts)} heterozygous SNVs, mean share {middle:.3f}.", paint)
@@ -358,6 +406,7 @@ def genotype_quality(variants: Mapping[str, Any]) -> Plot:
         _steps(axes, everything, -0.5, color=SERIES[1], label="filtered")
         _steps(axes, passing, -0.5, color=SERIES[0], label="passing")
         axes.set(xlabel="genotype quality, Phred", ylabel="sites", xlim=(-1, 100))
+        _whole(axes)
         axes.legend(loc="upper left")
 
     low = int(passing[:20].sum())
@@ -374,6 +423,7 @@ def site_quality(variants: Mapping[str, Any]) -> Plot:
         _steps(axes, everything, 0, 10, color=SERIES[1], label="filtered")
         _steps(axes, passing, 0, 10, color=SERIES[0], label="passing")
         axes.set(xlabel="QUAL, Phred (1000 and more together)", ylabel="sites", xlim=(0, 1010))
+        _whole(axes)
         axes.legend(loc="upper left")
 
     alt = f"{int(passing[:3].sum())} of {int(passing.sum())} passing sites have QUAL below 30."
@@ -388,6 +438,7 @@ def site_depth(variants: Mapping[str, Any]) -> Plot:
     def paint(axes: Axes) -> None:
         _steps(axes, counts[:end], -0.5, color=SERIES[0])
         axes.set(xlabel="depth at the site", ylabel="passing sites", xlim=(0, end))
+        _whole(axes)
 
     middle = _until(counts, 0.5) - 1
     return draw("Depth at variants", f"median depth {middle}.", paint)

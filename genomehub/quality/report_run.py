@@ -56,7 +56,7 @@ def _verdict(samples: list[dict[str, Any]]) -> dict[str, str]:
 
 def _tiles(run: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     summaries = [sample["summary"] for sample in run["samples"]]
-    tiles = [("Samples", count(len(summaries)), "")]
+    tiles: list[tuple[str, str, str]] = []
     depths = [s["coverage_mean"] for s in summaries if s.get("coverage_mean") is not None]
     if depths:
         tiles.append(
@@ -129,6 +129,9 @@ def _cost_plot(stages: list[dict[str, Any]]) -> plots.Plot | None:
         if sample in samples:
             table[steps.index(stage["stage"]), samples.index(sample)] += stage["core_seconds"]
 
+    height = 0.32 * len(samples) + 0.1
+    frame = plots.Frame(10.0, height + 0.92, left=0.25 + 0.085 * max(map(len, samples)), bottom=0.8)
+
     def paint(axes: Axes) -> None:
         left = np.zeros(len(samples))
         for i, (step, values) in enumerate(zip(steps, table, strict=True)):
@@ -139,10 +142,10 @@ def _cost_plot(stages: list[dict[str, Any]]) -> plots.Plot | None:
         axes.set(xlabel="core-seconds", ylim=(len(samples) - 0.4, -0.6))
         axes.grid(axis="x")
         axes.grid(visible=False, axis="y")
-        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.22), ncols=min(len(steps), 6))
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.42 / height), ncols=min(len(steps), 7))
 
     told = ", ".join(f"{step} {seconds(float(v.sum()))}" for step, v in zip(steps, table, strict=True))
-    return plots.draw("Core time by step", f"{told}.", paint, wide=True)
+    return plots.draw("Core time by step", f"{told}.", paint, frame)
 
 
 def _cumulative(curves: Mapping[str, Mapping[str, list[int]]]) -> dict[str, np.ndarray]:

@@ -55,16 +55,15 @@ def seconds(value: float | None) -> str:
 
     Examples
     --------
-    >>> seconds(3.21), seconds(75), seconds(7500)
-    ('3.2 s', '1 min 15 s', '2 h 5 min')
+    >>> seconds(3.21), seconds(75), seconds(299.6), seconds(7500)
+    ('3.2 s', '1 min 15 s', '5 min 0 s', '2 h 5 min')
     """
     if value is None:
         return NOTHING
-    if value < 60:
+    if value < 59.95:
         return f"{value:.1f} s"
-    if value < 3600:
-        return f"{value // 60:.0f} min {value % 60:.0f} s"
-    return f"{value // 3600:.0f} h {value % 3600 // 60:.0f} min"
+    minutes, rest = divmod(round(value), 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
 def data_size(value: float | None) -> str:
