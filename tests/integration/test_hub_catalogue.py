@@ -19,8 +19,6 @@ from genomehub.hub.catalogue import Catalogue, Query, parse_condition
 from genomehub.hub.records import CostRecord, SampleRecord, to_json
 from genomehub.hub.search import MAXIMAL_LIMIT
 
-_numbers = itertools.count()
-
 
 @pytest.fixture(scope="session")
 def server():
@@ -32,7 +30,7 @@ def server():
 def url(request, tmp_path):
     if request.param == "sqlite":
         return str(tmp_path / "catalogue.sqlite")
-    return postgresql.new_database(request.getfixturevalue("server"), f"hub{next(_numbers)}")
+    return postgresql.emptied(request.getfixturevalue("server"))
 
 
 @pytest.fixture
