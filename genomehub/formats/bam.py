@@ -24,7 +24,7 @@ from genomehub.kernels.row_texts import (
     first_rows,
     text_bounds,
 )
-from genomehub.kernels.spill import sort_keys
+from genomehub.kernels.spill import reorder_records, sort_keys
 from genomehub.types import AlignmentBatch, Contig, PackedReference, ReadBatch, ReadGroup
 
 #: The longest contig that a BAI index covers; CSI serves beyond (SAM 1.6, section 5.2).
@@ -92,9 +92,11 @@ def encode_batch(
     rows = _row_texts(len(keys), md_bytes, len(alignments.cigars))
     describe_rows(reads, alignments, first, reference, texts, scratch, rows)
     data = np.empty(rows.n_bytes[0] + PADDING, dtype=np.uint8)
-    offsets = np.empty(len(keys) + 1, dtype=np.int64)
-    encode_records(order, reads, alignments, first, texts, rows, np.empty(64, dtype=np.uint8), data, offsets)
-    return EncodedBatch(data[: offsets[-1]], offsets, keys[order])
+    starts = np.empty(len(keys) + 1, dtype=np.int64)
+    encode_records(reads, alignments, first, texts, rows, np.empty(64, dtype=np.uint8), data, starts)
+    ordered, offsets = np.empty(starts[-1] + PADDING, dtype=np.uint8), np.empty_like(starts)
+    reorder_records(data, starts, order, ordered, offsets)
+    return EncodedBatch(ordered[: offsets[-1]], offsets, keys[order])
 
 
 def _row_texts(n_rows: int, md_bytes: int, n_ops: int) -> RowTexts:

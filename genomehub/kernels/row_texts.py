@@ -10,7 +10,7 @@ import numpy as np
 
 from genomehub.kernels._jit import borrowing
 from genomehub.kernels.encode import COMPLEMENT, NIBBLE_TO_ASCII, unpack_window
-from genomehub.kernels.vectors import equal, load, mask_bits, trailing_zeros
+from genomehub.kernels.vectors import equal, load, mask_bits, prefetch, trailing_zeros
 from genomehub.types import CigarOp, Flag
 
 PADDING = 64
@@ -24,6 +24,7 @@ _ALIGNED_OPS = 1 << _M | 1 << _EQ | 1 << _X
 _OPS = np.frombuffer(b"MIDNSHP=X", dtype=np.uint8).copy()
 #: Bytes of a record without name, CIGAR, bases, qualities, and the texts of MD, MC, RG and SA; at most.
 _FIXED_BYTES = 108
+_AHEAD = 8  # rows whose reference is asked for before they are looked at
 
 
 class RecordTexts(NamedTuple):
@@ -222,6 +223,11 @@ def describe_rows(reads, alignments, first, reference, texts, scratch, rows):
     md_at = 0
     n_bytes = 0
     for row in range(read_index.size):
+        ahead = row + _AHEAD
+        if ahead < read_index.size and contig_index[ahead] >= 0:
+            place = (contig_offsets[contig_index[ahead]] + start[ahead]) >> 1
+            prefetch(packed, place)
+            prefetch(packed, place + 64)
         read = np.int64(read_index[row])
         begin, end = cigar_offsets[row], cigar_offsets[row + 1]
         cigar_starts[row], md_starts[row] = cigar_at, md_at
