@@ -7,14 +7,16 @@ whole dataclass (``as_dict``). Constants that come from a paper or a tool name i
 import dataclasses
 from typing import Any
 
+from genomehub.errors import ConfigError
+
 
 @dataclasses.dataclass(frozen=True)
 class IndexConfig:
     """Seed index of a reference.
 
-    syncmer_length, smer_length : bp; a k-mer is a seed if the middle one of its s-mers is its smallest, so one
-        position in k - s + 1 is. The difference must be even, k at most 31
-    partner_first, partner_last : a seed is linked to one of the syncmers that are this many syncmers downstream
+    syncmer_length, smer_length : bp; a k-mer is a seed if the middle one of its s-mers is its smallest, so
+        one position in k - s + 1 is. The difference must be even, k at most 31
+    partner_first, partner_last : a seed is linked to one of the syncmers this many syncmers downstream
     """
 
     syncmer_length: int = 20
@@ -31,7 +33,7 @@ class AlignConfig:
     end_bonus : what reaching an end of the read is worth when alignments compete (bwa: clipping penalty)
     min_score : a read whose best alignment scores less is unmapped
     min_mate_score : what is enough for one mate of a proper pair if the other has min_score
-    max_read_length : bp; longer reads are refused
+    max_read_length : bp; longer reads are refused; at most 4095, as kernels keep places in a read in 12 bits
     max_frequency : a syncmer found at most so often is used as it is; a more frequent one needs its partner
     max_pair_frequency : a syncmer with its partner that is found more often is left for the second look
     rescue_frequency : the second look takes seeds, rarest first, up to this frequency
@@ -72,6 +74,13 @@ class AlignConfig:
     default_insert_mean: float = 400.0
     default_insert_sd: float = 120.0
 
+    def __post_init__(self) -> None:
+        if not 0 < self.max_read_length <= 4095:
+            raise ConfigError(
+                f"max_read_length {self.max_read_length}: a read has 1 to 4095 bases here. "
+                "Use another aligner for long reads."
+            )
+
 
 @dataclasses.dataclass(frozen=True)
 class SortConfig:
@@ -104,7 +113,7 @@ class CallConfig:
     min_read_length : bp of a read within an active region's surroundings below which it takes no part
     max_reads : reads of one active region that are compared; of more, a draw by name is taken
     Active regions
-    min_support, min_support_fraction : templates, and share of those at the place, that must show a difference
+    min_support, min_support_fraction : templates, and share of those at the place, that must show a change
     min_event_fraction : share of a region's templates that must have an event for it to enter haplotypes
     min_clip_length, min_clips, min_clip_fraction : soft clips that make a place active: bp, reads, share
     activity_log10 : log10 likelihood of a heterozygote over the reference that makes a base active
@@ -121,8 +130,8 @@ class CallConfig:
     snv_rate, indel_rate : probability that a base is heterozygous for one (repeats: variants.likelihoods)
     fragment_cap : Phred, most that one template can hold against an allele
     mapping_weight : share of a template's MAPQ that caps it too
-    poor_rate, poor_error : expected errors per bp of a read that belongs, Phred per error; a read that fits all
-        haplotypes worse takes no part
+    poor_rate, poor_error : expected errors per bp of a read that belongs, Phred per error; a read that fits
+        all haplotypes worse takes no part
     min_quality : sites below this QUAL are not reported
     max_genotype_quality : cap of GQ
     Filters

@@ -7,7 +7,7 @@ import numpy as np
 from genomehub.align.chains import Oriented
 from genomehub.config import AlignConfig
 from genomehub.kernels import extension
-from genomehub.kernels.banded import align_banded
+from genomehub.kernels.banded import align_banded, check_banded
 from genomehub.kernels.chaining import Candidates
 from genomehub.kernels.extension import Alignments
 from genomehub.types import AlignmentScoring, PackedReference
@@ -94,6 +94,7 @@ def _align_gapped(
         candidates, out.contig_index, chosen, reads.strands, reads.offsets, bases, band,
         queries, query_offsets, targets, target_offsets,
     )  # fmt: skip
+    check_banded(query_offsets, target_offsets, band, scoring)
     *spans, cigars, cigar_offsets = align_banded(
         queries, query_offsets, targets, target_offsets, band, scoring
     )

@@ -16,7 +16,7 @@ MAY_IMPORT = {
     "types": set(),
     "errors": set(),
     "files": {"errors"},
-    "config": {"types"},
+    "config": {"types", "errors"},
     "cost": {"files", "errors"},
     "kernels": {"types"},
     "formats": {"types", "errors", "files", "kernels", "store"},

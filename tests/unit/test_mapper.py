@@ -302,3 +302,9 @@ def test_build_seed_index__reference_of_n_has_no_seeds():
     assert index.entries.size == 0
     result = map_batch(make_batch([CONTIGS[0][:100]]), index, bases, CONFIG, MODEL)
     assert result.flag.tolist() == [Flag.UNMAPPED]
+
+
+@pytest.mark.parametrize("length", [0, 4096])
+def test_align_config__read_length_that_kernels_cannot_hold(length):
+    with pytest.raises(ConfigError, match=f"max_read_length {length}: a read has 1 to 4095"):
+        AlignConfig(max_read_length=length)
