@@ -14,7 +14,6 @@ from typing import Any, TypeVar
 import dask
 from distributed import Client, LocalCluster
 
-Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 _SETTINGS = {
@@ -88,7 +87,7 @@ class Workers:
         return self._scheduler_file is None
 
     def map(
-        self, function: Callable[[Item], Result], items: Iterable[Item], in_flight: int | None = None
+        self, function: Callable[[Any], Result], items: Iterable[Any], in_flight: int | None = None
     ) -> Iterator[Result]:
         """Yield ``function(item)`` for each item, in the order of ``items``.
 
@@ -110,7 +109,7 @@ class Workers:
             for future in pending:
                 future.cancel()
 
-    def _submit(self, function: Callable[[Item], Result], item: Item) -> Any:
+    def _submit(self, function: Callable[[Any], Any], item: Any) -> Any:
         assert self._client is not None
         # Scattered data reaches a worker of this process by reference; only its key enters the task graph.
         handle = self._client.scatter([item], hash=False)[0]
