@@ -6,11 +6,11 @@ the same data gives the same bytes whoever compresses it. What the bytes mean is
 fastq.py and bam.py.
 """
 
+import io
 import os
 import struct
 import zlib
 from types import TracebackType
-from typing import BinaryIO
 
 import numpy as np
 from isal import igzip, isal_zlib
@@ -42,9 +42,11 @@ class ByteSource:
 
     def __init__(self, path: str | os.PathLike[str], what: str = "input file") -> None:
         self.path = require_file(path, what)
-        self._raw = self.path.open("rb", buffering=_READ_SIZE)
+        self._raw = io.BufferedReader(io.FileIO(self.path), _READ_SIZE)
         self.is_compressed = self._raw.peek(2)[:2] == b"\x1f\x8b"
-        self._stream: BinaryIO = igzip.IGzipFile(fileobj=self._raw) if self.is_compressed else self._raw
+        self._stream: io.BufferedIOBase = (
+            igzip.IGzipFile(fileobj=self._raw) if self.is_compressed else self._raw
+        )
 
     def __enter__(self) -> "ByteSource":
         return self
@@ -60,7 +62,7 @@ class ByteSource:
         view, filled = memoryview(buffer), 0  # type: ignore[arg-type]
         try:
             while filled < len(view):
-                n = self._stream.readinto(view[filled : filled + _READ_SIZE])  # type: ignore[attr-defined]
+                n = self._stream.readinto(view[filled : filled + _READ_SIZE])
                 if not n:
                     break
                 filled += n
@@ -69,7 +71,7 @@ class ByteSource:
                 f"{self.path}: the compressed data ends before its end-of-stream mark; the file is cut off. "
                 "Copy or download it again and compare its size or checksum with the source."
             ) from error
-        except (OSError, zlib.error, isal_zlib.error) as error:
+        except (OSError, zlib.error, isal_zlib.error) as error:  # type: ignore[misc]
             raise InputError(
                 f"{self.path}: the compressed data is damaged ({error}). Copy or download the file again and "
                 "compare its checksum with the source."
@@ -77,7 +79,7 @@ class ByteSource:
         return filled
 
 
-def compress_block(data: bytes | memoryview | np.ndarray, level: int) -> bytes:
+def compress_block(data: bytes | memoryview, level: int) -> bytes:
     """Return one BGZF block of at most BLOCK_SIZE bytes of ``data``, compressed at ``level`` 1-9."""
     if level <= MAX_FAST_LEVEL:
         body, crc = isal_zlib.compress(data, level, -15), isal_zlib.crc32(data)

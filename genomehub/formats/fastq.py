@@ -87,14 +87,14 @@ def _make_batch(
     n_ends = len(files)
     lengths = np.empty(n * n_ends, dtype=np.int64)
     for end, (file, chunk) in enumerate(zip(files, chunks, strict=True)):
-        file.raise_on(*kernels.check_records(chunk, n, end, n_ends, lengths), chunk)
+        file.raise_on(chunk, *kernels.check_records(chunk, n, end, n_ends, lengths))
     offsets = np.zeros(n * n_ends + 1, dtype=np.int64)
     np.cumsum(lengths, out=offsets[1:])
     names, name_offsets = _names(files, chunks, n)
     bases = np.empty(offsets[-1] + PADDING, dtype=np.uint8)
     quals = np.empty(offsets[-1] + PADDING, dtype=np.uint8)
     problem, end, record = kernels.copy_reads(chunks[0], chunks[-1], n, n_ends, offsets, bases, quals)
-    files[end].raise_on(problem, record, chunks[end])
+    files[end].raise_on(chunks[end], problem, record)
     bases, quals = bases[: offsets[-1]], quals[: offsets[-1]]
     return ReadBatch(bases, quals, offsets, names, name_offsets, n_ends, first_template, read_group)
 
@@ -103,7 +103,7 @@ def _names(files: list["_FastqFile"], chunks: list[FastqText], n: int) -> tuple[
     name_lines = chunks[0].line_ends[1 : 4 * n + 1 : 4] - chunks[0].line_ends[0 : 4 * n : 4]
     names = np.empty(int(name_lines.sum()), dtype=np.uint8)
     name_offsets = np.empty(n + 1, dtype=np.int64)
-    files[0].raise_on(*kernels.copy_names(chunks[0], n, names, name_offsets), chunks[0])
+    files[0].raise_on(chunks[0], *kernels.copy_names(chunks[0], n, names, name_offsets))
     too_long = np.flatnonzero(np.diff(name_offsets) > _MAX_NAME_LENGTH)
     if too_long.size:
         raise files[0].fail(
@@ -178,7 +178,7 @@ class _FastqFile:
         if n_lines % 4:
             chunk = FastqText(self._text, ends)
             if self._text[ends[n_lines // 4 * 4] + 1] != ord("@"):
-                self.raise_on(kernels.NO_AT_SIGN, n_lines // 4, chunk)
+                self.raise_on(chunk, kernels.NO_AT_SIGN, n_lines // 4)
             raise self.fail(
                 n_lines // 4, chunk, f"the file ends after {n_lines % 4} of the record's 4 lines",
                 "Check whether the file was cut off.",
@@ -190,7 +190,7 @@ class _FastqFile:
     def _is_blank(self, ends: np.ndarray, index: int) -> bool:
         return not self._text[ends[index] + 1 : ends[index + 1]].tobytes().strip()
 
-    def raise_on(self, problem: int, record: int, chunk: FastqText) -> None:
+    def raise_on(self, chunk: FastqText, problem: int, record: int) -> None:
         """Raise InputError if a kernel found a problem in a record."""
         if problem == kernels.GOOD:
             return
@@ -236,7 +236,7 @@ def first_read_name(path: str | os.PathLike[str]) -> str:
     with ByteSource(path, "FASTQ file") as source:
         file = _FastqFile(source)
         chunk = file.take(1)
-        file.raise_on(*kernels.check_records(chunk, 1, 0, 1, np.empty(1, dtype=np.int64)), chunk)
+        file.raise_on(chunk, *kernels.check_records(chunk, 1, 0, 1, np.empty(1, dtype=np.int64)))
         return (_line(chunk, 0)[1:].split() or [""])[0]
 
 

@@ -5,13 +5,14 @@ marks of each bin of ends; bins are sorted, marked and compressed in the order o
 fixed size and all is put together in input or genome order, so the bytes do not depend on the workers.
 """
 
+import dataclasses
 import functools
 import os
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -23,6 +24,7 @@ from genomehub.errors import ConfigError
 from genomehub.files import atomic_output, os_error, require_writable_parent
 from genomehub.formats import bam, bgzf
 from genomehub.formats.fastq import Lane, read_batches
+from genomehub.pipeline.align_summary import AlignSummary
 from genomehub.pipeline.workers import Workers
 from genomehub.store.alignments import (
     BinJob,
@@ -43,53 +45,6 @@ _MARK_WORDS = 3
 _COUNTS = ("reads", "mapped", "proper", "supplementary")
 
 
-class AlignSummary(NamedTuple):
-    """What a run of ``align`` did; ``as_json`` gives it to machines.
-
-    sample : name
-    reads, mapped, properly_paired, duplicates : primary records; supplementary : the others
-    libraries : duplication of each library
-    insert_sizes : model of each read group
-    wall_seconds, core_seconds : of the whole run; core seconds of workers elsewhere are not known here
-    """
-
-    sample: str
-    reads: int
-    mapped: int
-    properly_paired: int
-    duplicates: int
-    supplementary: int
-    libraries: tuple[LibraryDuplication, ...]
-    insert_sizes: dict[str, InsertSizeModel]
-    wall_seconds: float
-    core_seconds: float
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the summary as plain dictionaries."""
-        groups = {
-            group: {
-                "mean_bp": round(model.mean, 1),
-                "standard_deviation_bp": round(model.standard_deviation, 1),
-                "low_bp": model.low,
-                "high_bp": model.high,
-                "n_pairs": model.n_pairs,
-            }
-            for group, model in self.insert_sizes.items()
-        }
-        libraries = {
-            library.library: {
-                "read_pairs_examined": library.read_pairs_examined,
-                "unpaired_reads_examined": library.unpaired_reads_examined,
-                "read_pair_duplicates": library.read_pair_duplicates,
-                "unpaired_read_duplicates": library.unpaired_read_duplicates,
-                "fraction_duplication": round(library.fraction, 6),
-                "estimated_library_size": library.estimated_library_size,
-            }
-            for library in self.libraries
-        }
-        return {**self._asdict(), "insert_sizes": groups, "libraries": libraries}
-
-
 class BatchItem(NamedTuple):
     """A task: a batch, and the insert sizes of its read group."""
 
@@ -108,7 +63,8 @@ class BatchResult(NamedTuple):
     counts: np.ndarray
 
 
-class BatchTask(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class BatchTask:
     """Aligns and encodes one batch; travels to workers, which map the reference into their own memory."""
 
     reference: str
@@ -137,7 +93,8 @@ class BatchTask(NamedTuple):
         )
 
 
-class DecideTask(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class DecideTask:
     """Decides the duplicates of one bin of marks, given as its file and how many it holds."""
 
     n_libraries: int
@@ -148,7 +105,8 @@ class DecideTask(NamedTuple):
         return duplicates.decide(words.reshape(n, _MARK_WORDS), self.n_libraries)
 
 
-class FinishTask(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class FinishTask:
     """Sorts, marks and compresses a bin."""
 
     reference: str

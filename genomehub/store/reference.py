@@ -92,7 +92,7 @@ class Reference:
         scalars = self.table.get("seeds")
         if scalars is None:
             raise StoreError(f"{self.path}: holds no seed index. {_rebuild(self.path)}")
-        values = []
+        values: list[Any] = []
         for field in SeedIndex._fields:
             values.append(
                 scalars[field] if field in scalars else _load_array(self.path / SEEDS / f"{field}.npy")
