@@ -190,9 +190,9 @@ def kernels_command(arguments: tuple[str, ...]) -> None:
     Example:
       genomehub benchmark kernels --json kernels.jsonl
     """
-    from genomehub.pipeline.benchmark_inputs import checkout
+    from genomehub.pipeline import benchmark_inputs
 
-    root = checkout()
+    root = benchmark_inputs.checkout()
     script = None if root is None else root / "benchmarks" / "kernels.py"
     if script is None or not script.exists():
         raise NotFoundError("benchmarks/kernels.py is not here: run this in a source checkout of genomehub.")

@@ -54,6 +54,8 @@ def turnaround(
     result : as ``turnaround.estimate``, with "reference", "peers", "input", "threads" and "machine"
     """
     config, progress = config or BenchmarkConfig(), progress or NoProgress()
+    if peers:
+        check_peers(inputs)
     with tempfile.TemporaryDirectory(prefix="genomehub-benchmark-") as scratch:
         folder = Path(scratch)
         cache = folder / "cache"
@@ -178,14 +180,19 @@ def _sample(results: Path, n_reads: int, n_bases: int, reference: Path) -> Sampl
     )  # fmt: skip
 
 
+def check_peers(inputs: Inputs) -> None:
+    """Raise NotFoundError, before any work, if the peers cannot be measured."""
+    lacking = [name for name in _PEERS if shutil.which(name) is None]
+    if lacking:
+        raise NotFoundError(f"--peers cannot run: {', '.join(lacking)} not installed.")
+    if inputs.genome.is_dir():
+        raise NotFoundError("--peers cannot run: --reference must be a FASTA file then.")
+
+
 def _peers(
     inputs: Inputs, folder: Path, threads: int, config: BenchmarkConfig, sample: Sample, progress: Progress
 ) -> list[dict[str, Any]]:
     """Measure bwa mem + samtools (sort, mark duplicates) and bcftools on the same reads."""
-    lacking = [name for name in _PEERS if shutil.which(name) is None]
-    if lacking or inputs.genome.is_dir():
-        reason = f"{', '.join(lacking)} not installed" if lacking else "the genome must be given as FASTA"
-        raise NotFoundError(f"--peers cannot run: {reason}.")
     fasta, bam, vcf = folder / "peer.fa", folder / "peer.bam", folder / "peer.vcf.gz"
     write_plain(inputs.genome, fasta)
     measure(["bwa", "index", str(fasta)], [], [])

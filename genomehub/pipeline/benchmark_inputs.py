@@ -12,6 +12,8 @@ from genomehub.errors import ConfigError
 from genomehub.files import require_file
 from genomehub.formats.bgzf import ByteSource
 
+_BUFFER_BYTES = 1 << 24
+
 
 class Inputs(NamedTuple):
     """What is measured: a genome (FASTA or reference directory) and reads."""
@@ -76,7 +78,7 @@ def _head(path: Path, n_lines: int) -> tuple[bytes, bool]:
 def count_reads(paths: Sequence[Path]) -> tuple[int, int]:
     """Reads and bases of FASTQ files."""
     n_reads = n_bases = 0
-    buffer = np.empty(1 << 24, np.uint8)
+    buffer = np.empty(_BUFFER_BYTES, np.uint8)
     for path in paths:
         line, length = 0, 0  # line of the record, bases of the sequence line so far
         with ByteSource(path, "reads") as source:
