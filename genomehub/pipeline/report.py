@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from genomehub.errors import InputError, NotFoundError
 from genomehub.files import atomic_output, require_writable_parent
 from genomehub.pipeline.report_inputs import read_benchmark, read_cost, read_json, read_qc
-from genomehub.quality.report_run import run_page
+from genomehub.quality.report_run import run_page, stage_order
 from genomehub.quality.report_summary import check
 
 
@@ -104,19 +104,14 @@ def report(files: RunFiles, output: str | os.PathLike[str], price_per_core_hour:
 def _costs(files: RunFiles) -> list[dict[str, Any]]:
     """Costs by stage and sample; a benchmark table counts only where nothing exact is known."""
     rows = []
-    for stage, sample in sorted({*files.costs, *files.benchmarks}, key=lambda key: (key[1], _order(key[0]))):
+    for stage, sample in sorted(
+        {*files.costs, *files.benchmarks}, key=lambda key: (key[1], stage_order(key[0]))
+    ):
         exact = files.costs.get((stage, sample))
         cost = read_cost(exact) if exact is not None else read_benchmark(files.benchmarks[(stage, sample)])
         keys = ("core_seconds", "wall_seconds", "peak_rss_bytes")
         rows.append({"stage": stage, "sample": sample or None, **{key: cost[key] for key in keys}})
     return rows
-
-
-_STAGES = ("reference", "align", "call", "qc", "evaluate", "register", "report")
-
-
-def _order(stage: str) -> tuple[int, str]:
-    return (_STAGES.index(stage) if stage in _STAGES else len(_STAGES), stage)
 
 
 def _sample(

@@ -422,9 +422,10 @@ def site_quality(variants: Mapping[str, Any]) -> Plot:
     def paint(axes: Axes) -> None:
         _steps(axes, everything, 0, 10, color=SERIES[1], label="filtered")
         _steps(axes, passing, 0, 10, color=SERIES[0], label="passing")
-        axes.set(xlabel="QUAL, Phred (1000 and more together)", ylabel="sites", xlim=(0, 1010))
+        end = 10 * max(10, _until(everything.tolist(), 1.0))
+        axes.set(xlabel="QUAL, Phred (1000 and more together)", ylabel="sites", xlim=(0, end))
         _whole(axes)
-        axes.legend(loc="upper left")
+        axes.legend(loc="upper right")
 
     alt = f"{int(passing[:3].sum())} of {int(passing.sum())} passing sites have QUAL below 30."
     return draw("Variant quality", alt, paint)

@@ -155,24 +155,21 @@ def _insert_tables(section: Mapping[str, Any]) -> list[tuple[str, list[tuple[str
 
 
 def _duplicates(result: Mapping[str, Any]) -> Section:
-    libraries = result["duplicates"]
-    columns = [name for name in libraries[0] if name != "library"] if libraries else []
-    rows = [(row.get("library") or "all", *(_cell(row[name]) for name in columns)) for row in libraries]
-    heads = ("library", *(name.replace("_", " ") for name in columns))
+    tables = [
+        (f"Library {row.get('library') or 'of all reads'}",
+         [(name.replace("_", " "), _cell(name, value)) for name, value in row.items() if name != "library"])
+        for row in result["duplicates"]
+    ]  # fmt: skip
     return {
-        "id": "duplicates", "title": "Duplicates", "plots": [], "tables": [],
-        "grid": {"columns": heads, "rows": rows}, "note": "",
+        "id": "duplicates", "title": "Duplicates", "plots": [], "tables": tables, "grid": None,
+        "note": "As picard MarkDuplicates counts them.",
     }  # fmt: skip
 
 
-def _cell(value: Any) -> str:
-    return (
-        plain(value, 4)
-        if isinstance(value, float)
-        else count(value)
-        if isinstance(value, int)
-        else value or ""
-    )
+def _cell(name: str, value: Any) -> str:
+    if isinstance(value, float):
+        return percent(value) if name.startswith("percent") else plain(value, 4)
+    return count(value) if isinstance(value, int) or value is None else str(value)
 
 
 def _variants(result: Mapping[str, Any]) -> Section:

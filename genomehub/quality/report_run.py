@@ -14,6 +14,13 @@ from genomehub.quality.report_text import count, data_size, percent, plain, rend
 #: Samples with a colour and a name of their own in plots; more than these are drawn alike.
 _NAMED = len(plots.SERIES)
 _MAX_BARS = 40
+#: Steps in the data's way; others come behind.
+_STAGES = ("reference", "align", "call", "qc", "evaluate", "register", "report")
+
+
+def stage_order(stage: str) -> tuple[int, str]:
+    """Key that sorts steps by the data's way."""
+    return (_STAGES.index(stage) if stage in _STAGES else len(_STAGES), stage)
 
 
 def run_page(run: Mapping[str, Any], curves: Mapping[str, Mapping[str, list[int]]]) -> str:
@@ -105,7 +112,7 @@ def _row(sample: Mapping[str, Any]) -> dict[str, Any]:
 
 def _stage_table(stages: list[dict[str, Any]]) -> list[tuple[str, str, str, str, str]]:
     """Steps over all samples: jobs, core time in all and per job, longest wall time, peak memory."""
-    names = list(dict.fromkeys(stage["stage"] for stage in stages))
+    names = sorted({stage["stage"] for stage in stages}, key=stage_order)
     rows = []
     for name in names:
         mine = [stage for stage in stages if stage["stage"] == name]
@@ -122,12 +129,12 @@ def _cost_plot(stages: list[dict[str, Any]]) -> plots.Plot | None:
     if not stages:
         return None
     samples = list(dict.fromkeys(stage["sample"] or "whole run" for stage in stages))[:_MAX_BARS]
-    steps = list(dict.fromkeys(stage["stage"] for stage in stages))
+    steps, shown = _shown_steps(stages)
     table = np.zeros((len(steps), len(samples)))
     for stage in stages:
         sample = stage["sample"] or "whole run"
         if sample in samples:
-            table[steps.index(stage["stage"]), samples.index(sample)] += stage["core_seconds"]
+            table[steps.index(shown[stage["stage"]]), samples.index(sample)] += stage["core_seconds"]
 
     height = 0.32 * len(samples) + 0.1
     frame = plots.Frame(10.0, height + 0.92, left=0.25 + 0.085 * max(map(len, samples)), bottom=0.8)
@@ -146,6 +153,19 @@ def _cost_plot(stages: list[dict[str, Any]]) -> plots.Plot | None:
 
     told = ", ".join(f"{step} {seconds(float(v.sum()))}" for step, v in zip(steps, table, strict=True))
     return plots.draw("Core time by step", f"{told}.", paint, frame)
+
+
+def _shown_steps(stages: list[dict[str, Any]]) -> tuple[list[str], dict[str, str]]:
+    """Steps that have a colour, in order, and as which of them each step is shown: cheap ones as "other"."""
+    costs: dict[str, float] = {}
+    for stage in stages:
+        costs[stage["stage"]] = costs.get(stage["stage"], 0.0) + stage["core_seconds"]
+    dearest = sorted(costs, key=lambda step: -costs[step])
+    kept = dearest if len(dearest) <= _NAMED else dearest[: _NAMED - 1]
+    steps = sorted(kept, key=stage_order)
+    if len(kept) < len(costs):
+        steps.append("other")
+    return steps, {step: step if step in kept else "other" for step in costs}
 
 
 def _cumulative(curves: Mapping[str, Mapping[str, list[int]]]) -> dict[str, np.ndarray]:
