@@ -1,6 +1,6 @@
 """Write the table of first results in README.md from the files of a finished demo run.
 
-    make demo
+    make demo; rm -r results; make demo    # the second time with compiled kernels
     .venv/bin/python benchmarks/results_table.py reference_data/demo.yaml
 
 reads ``results/`` below the working directory and replaces what stands between the markers in README.md.
@@ -71,8 +71,9 @@ def table(summary: Summary) -> str:
         our_row(sample.scores),
         *peer_rows(),
         "",
-        "What each step of the demo cost, start of Python and loading of kernels included "
-        f"({platform.machine()}, Python {platform.python_version()}):",
+        "What each step of the demo cost, start of Python and loading of kernels included, once kernels are "
+        f"compiled (the first run of a version compiles them; {platform.machine()}, Python "
+        f"{platform.python_version()}):",
         "",
         "| step | core-seconds | seconds | GB |",
         "|---|---|---|---|",
