@@ -76,23 +76,25 @@ def stage_estimate(stage: Stage, sample: Sample, config: BenchmarkConfig) -> dic
     -------
     row : measured core_seconds, fixed_core_seconds, per_gigaunit (core-seconds per 10^9 units), times (how
         many times the sample's work a genome is), genome_core_hours; for stages that work on aligned bases
-        also genome_core_hours_at_sample_depth, had depth no influence
+        also genome_core_hours_at_sample_depth, had depth no influence. None where the sample costs no more
+        than the start-up
     """
     amount = getattr(sample, stage.unit)
     target = config.genome_bp * config.depth
-    fixed = min(stage.start_up.core_seconds, stage.usage.core_seconds)
+    fixed = stage.start_up.core_seconds
     variable = stage.usage.core_seconds - fixed
+    can_tell = amount > 0 and variable > 0
     row = {
         "stage": stage.name,
         "unit": stage.unit,
         **stage.usage._asdict(),
         "fixed_core_seconds": fixed,
         "compile_seconds": stage.compile_seconds,
-        "per_gigaunit": variable / amount * 1e9 if amount else None,
+        "per_gigaunit": variable / amount * 1e9 if can_tell else None,
         "times": target / amount if amount else None,
-        "genome_core_hours": (fixed + variable / amount * target) / 3600 if amount else None,
+        "genome_core_hours": (fixed + variable / amount * target) / 3600 if can_tell else None,
     }
-    if stage.unit == "aligned_bases" and sample.covered_bp:
+    if stage.unit == "aligned_bases" and can_tell:
         row["genome_core_hours_at_sample_depth"] = (
             fixed + variable / sample.covered_bp * config.genome_bp
         ) / 3600
