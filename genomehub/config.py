@@ -124,6 +124,10 @@ class CallConfig:
     flank : bp around a region within which reads are compared
     max_haplotypes : candidates of one region, the reference among them
     assembly_kmers : k of the local assembly, tried in turn until the graph has no cycle
+    assembly_flank : bp around a region within which reads are assembled
+    max_paths : likeliest paths of a region's graph that become haplotypes
+    clip_reach : bp around a soft clip that its region holds, so that both ends of a deletion share one
+    min_spanning : reads that must span a region for it to do without assembly
     max_gap_open : cost of a gap outside of repeats (repeats: variants.likelihoods)
     low_base_quality, lowered_base_quality : bases below the former are compared with the latter
     Genotypes
@@ -160,9 +164,13 @@ class CallConfig:
     merge_distance: int = 25
     max_region: int = 200
     max_tract: int = 100
-    flank: int = 40
+    flank: int = 60
     max_haplotypes: int = 24
     assembly_kmers: tuple[int, ...] = (15, 25, 35, 45, 55)
+    assembly_flank: int = 100
+    max_paths: int = 8
+    clip_reach: int = 20
+    min_spanning: int = 4
     max_gap_open: int = 45
     low_base_quality: int = 18
     lowered_base_quality: int = 6
@@ -179,7 +187,7 @@ class CallConfig:
     strand_bias_snv: float = 60.0
     strand_bias_indel: float = 200.0
     low_mapping_quality: float = 30.0
-    block_bands: tuple[int, ...] = (0, 1, 10, 20, 30, 40, 60, 80, 99)
+    block_bands: tuple[int, ...] = (0, 1, 10, 20, 30, 40)
     partition_bp: int = 200_000
     padding_bp: int = 1_500
 

@@ -132,11 +132,28 @@ def _from_cigar(query, target, begin, cigar):
 
 
 @inline
+def _shift_left(piece, query, target, before):
+    """Move a gap left while that spells the same, but leave a base between it and what ends at ``before``.
+
+    The alignment began somewhere: a gap at its beginning may still move through a repeat on its left.
+    """
+    while piece[0] - 1 > before and (
+        target[piece[0] - 1] == target[piece[1] - 1]
+        if piece[0] < piece[1]
+        else query[piece[2] - 1] == query[piece[3] - 1]
+    ):
+        for k in range(4):
+            piece[k] -= 1
+
+
+@inline
 def _spelled(raw, query, target):
     """Join a gap with what it touches on its left, give lone gaps the base before, trim shared ends."""
     n = 0
     for i in range(raw.shape[0]):
         gap = raw[i, 0] == raw[i, 1] or raw[i, 2] == raw[i, 3]
+        if gap:
+            _shift_left(raw[i], query, target, raw[n - 1, 1] if n else 0)
         if gap and n and raw[n - 1, 1] == raw[i, 0] and raw[n - 1, 3] == raw[i, 2]:
             raw[n - 1, 1], raw[n - 1, 3] = raw[i, 1], raw[i, 3]
         else:

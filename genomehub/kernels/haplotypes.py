@@ -125,7 +125,7 @@ def _events_of_read(alignments, read, begin, end, low, high, reference, window_s
     clean = max(row, 1)  # rows from here on match the reference: an indel may move so far left
     for c in range(alignments.cigar_offsets[read], alignments.cigar_offsets[read + 1]):
         op, length = alignments.cigars[c] & 15, np.int64(alignments.cigars[c] >> 4)
-        if count == MAX_READ_EVENTS or row > high + 1:
+        if count == MAX_READ_EVENTS:
             break
         if is_aligned(op):
             for k in range(max(0, -row), min(length, reference.size - row)):

@@ -55,7 +55,7 @@ def cut_long(spans, quiet, window_start, longest):
     Parameters
     ----------
     spans : (n, 2) int64, rows
-    quiet : (n_rows,) int32, distance of each row to the nearest active place
+    quiet : (n_rows,) int32, how good each row is to cut at
     window_start : 0-based bp of row 0
     longest : bp
 
@@ -78,7 +78,7 @@ def cut_long(spans, quiet, window_start, longest):
         if end - begin > longest:
             mark = ((window_start + begin) // longest + 1) * longest - window_start
             while mark - longest // 4 < end:
-                cut = _quietest(quiet, mark - longest // 4, mark + longest // 4)
+                cut = _quietest(quiet, mark - longest // 4, mark + longest // 4, longest // 4)
                 if begin < cut < end:
                     out[n, 0], out[n, 1] = begin, cut
                     begin = cut
@@ -90,10 +90,10 @@ def cut_long(spans, quiet, window_start, longest):
 
 
 @inline
-def _quietest(quiet, low, high):
+def _quietest(quiet, low, high, enough):
     best = max(0, low)
     for row in range(max(0, low), min(quiet.size, high)):
-        if quiet[row] > quiet[best]:
+        if min(quiet[row], enough) > min(quiet[best], enough):  # what lies further has no say
             best = row
     return best
 

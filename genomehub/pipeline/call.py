@@ -4,6 +4,7 @@ A partition is an idempotent task; its answer depends neither on how the genome 
 A run that was cut short finds the finished ones again.
 """
 
+import dataclasses
 import functools
 import hashlib
 import json
@@ -47,7 +48,8 @@ class CallSummary(NamedTuple):
     called_bp: int
 
 
-class CallTask(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class CallTask:
     """Calls one partition; travels to workers, which open the files themselves.
 
     read_groups : indices of the read groups to use, None for all reads
@@ -110,8 +112,9 @@ def call(
     with AlignmentReader(alignments, reference) as reader:
         name, groups = choose_sample(reader, sample)
     intervals = read_bed(regions, reference) if regions is not None else whole_genome(reference.contigs)
-    for path in filter(None, (output, vcf, gvcf)):
-        require_writable_parent(path)
+    for path in (output, vcf, gvcf):
+        if path is not None:
+            require_writable_parent(path)
     _refuse_to_replace(Path(output))
     partitions = list(cut(intervals, config.partition_bp))
     writer = VariantStoreWriter(
@@ -138,7 +141,7 @@ def _run(
     progress.advance(len(done))
     try:
         with Workers(threads, scheduler_file) as workers:
-            answers = workers.map(task, (partitions[index] for index in todo))
+            answers: Iterator[RegionCalls] = workers.map(task, (partitions[index] for index in todo))
             for index, answer in zip(todo, answers, strict=True):
                 writer.write_region(index, answer)
                 progress.advance(1)

@@ -39,6 +39,15 @@ def active_clips(pileup: Pileup, config: CallConfig) -> np.ndarray:
     return counts[CLIPS] >= np.maximum(config.min_clips, config.min_clip_fraction * counts[SPANS])
 
 
+def _quiet(active: np.ndarray, window: Window) -> np.ndarray:
+    """How good a row is to cut at: its distance to an active place, 0 in or beside a tandem repeat."""
+    repeat = window.period > 0
+    beside = repeat.copy()
+    beside[1:] |= repeat[:-1]
+    beside[:-1] |= repeat[1:]
+    return np.where(beside, 0, kernels.distance_to(active)).astype(np.int32)
+
+
 def find_regions(pileup: Pileup, window: Window, config: CallConfig) -> tuple[np.ndarray, np.ndarray]:
     """Find the active regions of a window.
 
@@ -52,10 +61,12 @@ def find_regions(pileup: Pileup, window: Window, config: CallConfig) -> tuple[np
     active = substitution | indel | clip
     first = np.flatnonzero(active)
     last = np.where(indel[first], np.maximum(first + 2, pileup.counts[DELETION_END, first]), first + 1)
-    first, last = first.astype(np.int64), last.astype(np.int64)
+    reach = np.where(clip[first], config.clip_reach, 0)
+    first = np.maximum(first - reach, 0).astype(np.int64)
+    last = np.minimum(last + reach, active.size).astype(np.int64)
     kernels.grow_over_tracts(first, last, window.tract_start, window.tract_end, config.max_tract)
     order = np.lexsort((last, first))
     merged = kernels.merge_spans(first[order], last[order], config.merge_distance)
-    regions = kernels.cut_long(merged, kernels.distance_to(active), window.start, config.max_region)
+    regions = kernels.cut_long(merged, _quiet(active, window), window.start, config.max_region)
     clips_before = np.concatenate([[0], np.cumsum(clip)])
     return regions, clips_before[regions[:, 1]] > clips_before[regions[:, 0]]

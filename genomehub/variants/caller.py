@@ -16,7 +16,7 @@ from genomehub.kernels.pileup import Alignments
 from genomehub.types import Interval, Records, RegionCalls
 from genomehub.variants import genotypes as rooms
 from genomehub.variants.active_regions import find_regions
-from genomehub.variants.haplotypes import candidate_haplotypes, events_of
+from genomehub.variants.haplotypes import candidate_haplotypes, events_of, spanning_reads, with_assembled
 from genomehub.variants.likelihoods import read_likelihoods
 from genomehub.variants.pileup import (
     ReferenceConfidence,
@@ -65,10 +65,10 @@ def call_interval(
     alignments = as_alignments(records)
     pileup = tally_window(records, alignments, usable, window, config)
     first, last = interval.start - reference_start, interval.end - reference_start
-    regions, _has_clips = find_regions(pileup, window, config)
+    regions, has_clips = find_regions(pileup, window, config)
     # Regions just outside may hold a deletion that reaches in, or an indel that moves in when left-aligned.
     near = (regions[:, 0] < last + config.max_region) & (regions[:, 1] > first - config.max_region)
-    found = genotype_regions(records, alignments, usable, regions[near], window, config)
+    found = genotype_regions(records, alignments, usable, regions[near], has_clips[near], window, config)
     called, is_called = rooms.select_called(
         found.sites, found.evidence.events, found.genotypes, found.result, window, config
     )
@@ -85,12 +85,21 @@ def call_interval(
 
 
 def genotype_regions(
-    records: Records, alignments: Alignments, usable: np.ndarray, regions: np.ndarray, window: Window,
-    config: CallConfig,
+    records: Records, alignments: Alignments, usable: np.ndarray, regions: np.ndarray,
+    has_clips: np.ndarray, window: Window, config: CallConfig,
 ) -> Genotyped:  # fmt: skip
-    """Genotype every event of every candidate haplotype of the regions ((n, 2) int64, rows)."""
-    reads = select_reads(records, alignments, usable, regions, window, config)
+    """Genotype every event of every candidate haplotype of the regions ((n, 2) int64, rows).
+
+    Regions with soft clips (``has_clips``) and those that few reads span are assembled.
+    """
+    reads = select_reads(records, alignments, usable, regions, config.flank, window, config)
     haplotypes = candidate_haplotypes(alignments, reads, regions, window, config)
+    uncertain = np.flatnonzero(has_clips | (spanning_reads(reads, regions) < config.min_spanning))
+    if uncertain.size:
+        wide = select_reads(
+            records, alignments, usable, regions[uncertain], config.assembly_flank, window, config
+        )
+        haplotypes = with_assembled(haplotypes, alignments, wide, uncertain, window, config)
     events = events_of(haplotypes, regions, window)
     likelihoods, matrix_offsets = read_likelihoods(records, reads, haplotypes, config)
     model = rooms.make_model(config)
@@ -112,7 +121,7 @@ def lower_confidence(
         quality = found.result.genotype_quality[i] if is_reference else 0
         if quality < confidence.genotype_quality[row]:
             confidence.genotype_quality[row] = quality
-            confidence.phred_likelihood[row] = np.maximum(_reference_likelihood(found.genotypes, i), 0)
+            confidence.phred_likelihood[row] = np.maximum(_reference_likelihood(found.genotypes, int(i)), 0)
 
 
 def _reference_likelihood(genotypes: kernels.Genotypes, site: int) -> np.ndarray:

@@ -12,10 +12,11 @@ import numpy as np
 from genomehub.config import CallConfig
 from genomehub.kernels import events as event_kernels
 from genomehub.kernels import haplotypes as kernels
+from genomehub.kernels.assembly import AssemblyLimits, assemble, sequence_keys
 from genomehub.kernels.events import Events
 from genomehub.kernels.haplotypes import ReadEvents
 from genomehub.kernels.pileup import Alignments
-from genomehub.kernels.region_reads import RegionReads
+from genomehub.kernels.region_reads import RegionReads, cut_reads
 from genomehub.variants.pileup import Window
 
 #: bp that a haplotype reaches beyond where reads are cut, besides room for its longest deletion.
@@ -65,7 +66,8 @@ def candidate_haplotypes(
         alignments, reads.record, reads.begin, reads.end, regions[region, 0], regions[region, 1],
         window.reference, window.start, config.min_base_quality,
     )  # fmt: skip
-    differences = ReadEvents(key, *found.T, offsets)
+    row, kind, length, source, rotation = found.T
+    differences = ReadEvents(key, row, kind, length, source, rotation, offsets)
     kept = shared_events(differences, reads, region, config)
     sets, set_offsets = candidate_sets(differences, reads, region, regions, kept, config)
     flank = config.flank + _OVERHANG + np.minimum(regions[:, 1] - regions[:, 0], config.max_tract)
@@ -221,6 +223,72 @@ def _best_distinct(
     return sets[keep], _starts(np.bincount(place[keep], minlength=n_regions))
 
 
+def spanning_reads(reads: RegionReads, regions: np.ndarray) -> np.ndarray:
+    """Return (n_regions,) int64: reads that cover the whole region."""
+    region = np.repeat(np.arange(regions.shape[0]), np.diff(reads.region_offsets))
+    spans = (reads.first_row <= regions[region, 0]) & (reads.last_row >= regions[region, 1])
+    return np.bincount(region[spans], minlength=regions.shape[0])
+
+
+def with_assembled(
+    haplotypes: Haplotypes, alignments: Alignments, reads: RegionReads, uncertain: np.ndarray, window: Window,
+    config: CallConfig,
+) -> Haplotypes:  # fmt: skip
+    """Add the haplotypes that local assembly of some regions gives, as far as there is room.
+
+    Parameters
+    ----------
+    reads : RegionReads of the regions ``uncertain`` ((n,) int64), cut wider than for comparison
+    """
+    pieces, sizes, regions = [haplotypes.sequences], [np.diff(haplotypes.offsets)], []  # few: a loop will do
+    for i, region in enumerate(uncertain):
+        sequences, offsets = _assemble(haplotypes, alignments, reads, i, region, window, config)
+        pieces.append(sequences)
+        sizes.append(np.diff(offsets))
+        regions.append(np.full(offsets.size - 1, region))
+    n_regions = haplotypes.region_offsets.size - 1
+    first = np.repeat(np.arange(n_regions), np.diff(haplotypes.region_offsets))
+    region = np.concatenate([first, *regions]).astype(np.int64)
+    return _distinct(np.concatenate(pieces), _starts(np.concatenate(sizes)), region, haplotypes, config)
+
+
+def _assemble(
+    haplotypes: Haplotypes, alignments: Alignments, reads: RegionReads, i: int, region: int, window: Window,
+    config: CallConfig,
+) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+    entries = slice(reads.region_offsets[i], reads.region_offsets[i + 1])
+    begin, end = reads.begin[entries], reads.end[entries]
+    offsets = _starts(end - begin)
+    codes, quals = np.empty(offsets[-1], dtype=np.uint8), np.empty(offsets[-1], dtype=np.uint8)
+    cut_reads(alignments.bases, begin, end, offsets, codes)
+    cut_reads(alignments.quals, begin, end, offsets, quals)
+    reference = window.reference[haplotypes.low[region] : haplotypes.high[region]]
+    least_weight = max(config.min_support, int(config.min_event_fraction * reads.n_fragments[i]))
+    limits = AssemblyLimits(
+        config.min_base_quality, least_weight, config.max_paths, reference.size + 2 * config.assembly_flank
+    )
+    return assemble(codes, quals, offsets, reference, np.array(config.assembly_kmers), limits)
+
+
+def _distinct(
+    sequences: np.ndarray, offsets: np.ndarray, region: np.ndarray, haplotypes: Haplotypes, config: CallConfig
+) -> Haplotypes:
+    """Sort sequences by region, keep the first of equal ones and at most ``max_haplotypes`` of a region."""
+    key = sequence_keys(sequences, offsets[:-1], offsets[1:])
+    by_key = np.lexsort((key, region))
+    keep = np.zeros(key.size, dtype=bool)
+    keep[by_key[_changes(region[by_key], key[by_key])]] = True
+    order = np.flatnonzero(keep)
+    order = order[np.argsort(region[order], kind="stable")]
+    place = region[order]
+    order = order[np.arange(order.size) - np.searchsorted(place, place) < config.max_haplotypes]
+    starts = _starts(offsets[order + 1] - offsets[order])
+    out = np.empty(starts[-1], dtype=np.uint8)
+    cut_reads(sequences, offsets[order], offsets[order + 1], starts, out)
+    counts = np.bincount(region[order], minlength=haplotypes.region_offsets.size - 1)
+    return haplotypes._replace(sequences=out, offsets=starts, region_offsets=_starts(counts))
+
+
 def events_of(haplotypes: Haplotypes, regions: np.ndarray, window: Window) -> Events:
     """Align haplotypes to the reference and list the distinct events of each region inside it."""
     n_regions = regions.shape[0]
@@ -243,7 +311,6 @@ def events_of(haplotypes: Haplotypes, regions: np.ndarray, window: Window) -> Ev
     number[order] = np.cumsum(new) - 1
     distinct = found[order[new]]
     region_offsets = _starts(np.bincount(place[order[new]], minlength=n_regions))
-    return Events(
-        *(np.ascontiguousarray(column) for column in distinct.T), region_offsets, number,
-        _starts(np.bincount(owner, minlength=region.size)),
-    )  # fmt: skip
+    row, ref_length, alt_begin, alt_end = (np.ascontiguousarray(column) for column in distinct.T)
+    of_haplotype_offsets = _starts(np.bincount(owner, minlength=region.size))
+    return Events(row, ref_length, alt_begin, alt_end, region_offsets, number, of_haplotype_offsets)

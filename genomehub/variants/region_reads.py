@@ -13,18 +13,19 @@ _FAR = np.int64(1) << 40
 
 
 def select_reads(
-    records: Records, alignments: Alignments, usable: np.ndarray, regions: np.ndarray, window: Window,
-    config: CallConfig,
+    records: Records, alignments: Alignments, usable: np.ndarray, regions: np.ndarray, flank: int,
+    window: Window, config: CallConfig,
 ) -> RegionReads:  # fmt: skip
-    """List the reads of each region ((n, 2) int64, rows) and where they are cut."""
+    """List the reads of each region ((n, 2) int64, rows), cut ``flank`` bp beyond it."""
     choice = _choose(records, usable, regions, window, config)
     offsets, spans = kernels.select_reads(
-        alignments, usable, window.start, regions, config.flank, config.min_base_quality,
+        alignments, usable, window.start, regions, flank, config.min_base_quality,
         config.min_read_length, choice,
     )  # fmt: skip
     region = np.repeat(np.arange(regions.shape[0]), np.diff(offsets))
     fragment, n_fragments = number_fragments(region, records.name_hash[spans[:, 0]], regions.shape[0])
-    return RegionReads(offsets, *(np.ascontiguousarray(column) for column in spans.T), fragment, n_fragments)
+    record, begin, end, first, last = (np.ascontiguousarray(column) for column in spans.T)
+    return RegionReads(offsets, record, begin, end, first, last, fragment, n_fragments)
 
 
 def _choose(

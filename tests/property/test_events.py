@@ -82,6 +82,12 @@ def test_haplotype_events__long_insertion_and_distant_snv():
     assert [len(alt) - len(ref) for _, ref, alt in found] == [60, 0]
 
 
+def test_haplotype_events__gap_in_a_long_repeat_before_another_event():
+    reference = LEFT + "AC" * 15 + "GATTACAGGATCATGACCATG" + RIGHT
+    haplotype = LEFT + "AC" * 13 + "GATTACAGGATCTTATGACCATG" + RIGHT
+    assert events(haplotype, reference)[0][0] == 14
+
+
 def test_haplotype_events__indel_does_not_move_past_a_substitution():
     # AACAA: a C in a run of A with one A less behind it; moving the gap to the run's start would spell ACAAA
     reference, haplotype = LEFT + "TAAAAAAT" + RIGHT, LEFT + "TAACAAT" + RIGHT

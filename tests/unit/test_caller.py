@@ -74,10 +74,11 @@ MIDDLE = "GATCCGTATTACGCAAAAAAAAAATGCTACGATCGGTACC"
          [(502, ["TCCGTATTAC", "T"], [0, 1]), (507, ["A", "C", "*"], [1, 2])]),
         (MIDDLE, [(502, "TCCGTATTACGCAAAAAAAAAATGCTACGA", "T")], [],
          [(502, ["TCCGTATTACGCAAAAAAAAAATGCTACGA", "T"], [0, 1])]),
+        (MIDDLE, [], [(502, "T", "T" + "GATTACA" * 8)], [(502, ["T", "T" + "GATTACA" * 8], [0, 1])]),
         (MIDDLE, [], [], []),
     ],
     ids=["het_snv", "hom_snv", "two_alts", "hom_deletion_in_homopolymer", "het_insertion", "two_deletions",
-         "cluster", "deletion_spans_snv", "long_deletion", "nothing"],
+         "cluster", "deletion_spans_snv", "long_deletion", "long_insertion", "nothing"],
 )  # fmt: skip
 def test_call_interval__by_hand(middle, first, second, expected):
     found = called(context(middle), first, second, depth=40)
@@ -116,6 +117,27 @@ def test_call_interval__snvs_at_errors_of_one_strand_are_not_called():
         bad.append(read._replace(quals=read_quals))
     both = Records(*(_joined(field, good, make_records(bad)) for field in Records._fields))
     assert genotypes(call(reference, _sorted(both))) == []
+
+
+def test_call_interval__insertion_that_only_clips_show():
+    reference, inserted = random_sequence(LENGTH, seed=51), random_sequence(55, seed=52)
+    sequence, places = apply_edits(reference, [(500, reference[500], reference[500] + inserted)])
+    reads = [_clipped(aligned_read(sequence, places, begin, 100)) for begin in range(0, 950, 5)]
+    reads = [read for read in reads if read is not None]
+    assert not any(op == "I" for read in reads for _, op in read.cigar)
+    found = genotypes(call(reference, make_records(reads)))
+    assert [(len(alleles[1]) - len(alleles[0]), genotype) for _, alleles, genotype in found] == [(55, [1, 1])]
+
+
+def _clipped(read):
+    """The read as an aligner gives it that clips at an insertion instead of placing it."""
+    at = next((i for i, (_, op) in enumerate(read.cigar) if op == "I"), None)
+    if at is None:
+        return read
+    (before, _), (n, _), (after, _) = read.cigar
+    if before >= after:
+        return read._replace(cigar=[(before, "M"), (n + after, "S")])
+    return read._replace(start=read.start + before, cigar=[(before + n, "S"), (after, "M")])
 
 
 def test_call_interval__low_mapping_quality_is_ignored():
