@@ -21,7 +21,7 @@ demo: $(VENV)/.package ## reads of NA12878 to a catalogued, scored genome slice,
 	@$(BIN)/genomehub run reference_data/demo.yaml
 
 test: $(VENV)/.development judges ## unit, property, golden, integration and parity tests
-	$(BIN)/python -m pytest $(PYTEST)
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest $(PYTEST)
 
 lint: $(VENV)/.development ## formatting, style, types, workflow
 	$(BIN)/ruff format --check .

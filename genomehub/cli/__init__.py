@@ -13,7 +13,8 @@ from genomehub import __version__, cost
 from genomehub.errors import GenomehubError, ResourceError, exit_code
 from genomehub.files import os_error
 
-#: name -> (module in genomehub.cli, one line of help); the order is the data's way.
+#: name -> (module in genomehub.cli, one line of help); the order is the data's way. A module may not be
+#: called like a function of this file (run, main): importing it would put it in the function's place.
 COMMANDS: dict[str, tuple[str, str]] = {
     "reference": ("reference", "Build and inspect reference directories."),
     "align": ("align", "FASTQ to a sorted, duplicate-marked BAM or CRAM."),
@@ -21,7 +22,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "evaluate": ("evaluate", "Score calls against a truth set, haplotype-aware."),
     "qc": ("qc", "Quality metrics as JSON, a page with plots, and files for MultiQC."),
     "report": ("report", "One page for a run: all samples, their quality, accuracy and cost."),
-    "run": ("run", "Run the whole workflow, FASTQ to catalogue, from a configuration file."),
+    "run": ("workflow", "Run the whole workflow, FASTQ to catalogue, from a configuration file."),
     "hub": ("hub", "The catalogue: register, search, show and verify results."),
     "benchmark": ("benchmark", "Measure turnaround per genome, accuracy and kernels."),
 }

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from genomehub import cli
+
 PACKAGE = Path(__file__).parents[2] / "genomehub"
 _BASE = {"types", "errors", "files", "config", "cost"}
 
@@ -86,10 +88,16 @@ HEAVY = ("numba", "zarr", "pysam", "dask", "distributed", "matplotlib", "pandas"
 
 
 @pytest.mark.parametrize(
-    "module", ["genomehub.cli", "genomehub.cli.run", "genomehub.hub.catalogue", "genomehub.pipeline.workflow"]
+    "module",
+    ["genomehub.cli", "genomehub.cli.workflow", "genomehub.hub.catalogue", "genomehub.pipeline.workflow"],
 )
 def test_import__stays_light(module):
     """The command line answers at once; the catalogue and the workflow's checks need no engine."""
     code = f"import sys, {module}; print(*[name for name in {HEAVY} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == []
+
+
+def test_commands__no_module_takes_the_place_of_a_function():
+    functions = {name for name, value in vars(cli).items() if callable(value)}
+    assert functions.isdisjoint(module for module, _ in cli.COMMANDS.values())
