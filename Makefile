@@ -24,14 +24,14 @@ test: $(VENV)/.development judges ## unit, property, golden, integration and par
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest $(PYTEST)
 
 lint: $(VENV)/.development ## formatting, style, types, workflow
-	$(BIN)/ruff format --check .
+	$(BIN)/ruff format --check genomehub tests benchmarks
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/snakefmt --check workflows
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake --lint --snakefile workflows/Snakefile --configfile reference_data/demo.yaml
 
 format: $(VENV)/.development ## format Python and the workflow
-	$(BIN)/ruff format .
+	$(BIN)/ruff format genomehub tests benchmarks
 	$(BIN)/snakefmt workflows
 
 bench: $(VENV)/.development ## turnaround per genome, appended to benchmarks/
