@@ -6,6 +6,7 @@ the order of the items, so nothing downstream depends on who finished first.
 """
 
 import collections
+import logging
 import os
 from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
@@ -23,7 +24,6 @@ _SETTINGS = {
     "distributed.worker.memory.terminate": False,
     "distributed.admin.large-graph-warning-threshold": "1 GiB",
     "distributed.worker.daemon": False,
-    "logging": {"distributed": "error"},
 }
 
 
@@ -68,6 +68,7 @@ class Workers:
                 worker_dashboard_address="127.0.0.1:0",
                 scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
                 memory_limit=0,
+                silence_logs=logging.CRITICAL,  # a task's error reaches the user once, as the sentence it is
             )
             self._client = Client(self._cluster)
         return self

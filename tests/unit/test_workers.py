@@ -58,3 +58,12 @@ def test_workers__two_pools_listen_on_this_machine_only():
         with Workers(threads=1), Workers(threads=1):
             addresses = {c.laddr.ip for c in psutil.Process().net_connections() if c.status == "LISTEN"}
     assert addresses <= {"127.0.0.1", "::1"}
+
+
+def test_map__a_failure_is_told_once(capfd):
+    def fail(item):
+        raise InputError("record 4: cut off")
+
+    with Workers(threads=1) as workers, pytest.raises(InputError):
+        list(workers.map(fail, [4]))
+    assert capfd.readouterr().err == "", "Dask must not print a traceback beside our sentence"
