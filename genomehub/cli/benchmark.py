@@ -96,22 +96,22 @@ def _print_turnaround(result: dict[str, Any]) -> None:
     genome = result["genome"]
     target = f"{genome['genome_bp'] / 1e9:g} Gbp, {genome['depth']:g}x"
     table = Table(title=f"{result['input']}, {result['threads']} thread(s), {result['machine']['cpu']}")
-    for head in ("stage", "core s", "wall s", "peak MB", "MB in", "MB out", "start-up s", "compile s",
-                 "core s per Gb", f"core-hours\n{target}"):  # fmt: skip
+    for head in ("stage", "core s", "wall s", "peak MB", "MB in", "MB out", "start-up s",
+                 "reference s", "compile s", "core s per Gb", f"core-hours\n{target}"):  # fmt: skip
         table.add_column(head, justify="left" if head == "stage" else "right")
     if result["reference"] is not None:
-        table.add_row("reference (once)", *_usage_cells(result["reference"]), "", "", "", "")
+        table.add_row("reference (once)", *_usage_cells(result["reference"]))
     for row in result["stages"]:
         table.add_row(row["stage"], *_usage_cells(row), *_model_cells(row))
     table.add_section()
-    table.add_row("genome", *[""] * 8, _number(result["core_hours"], 2), style="bold")
-    table.add_row(f"price at {genome['price_per_core_hour']:g}", *[""] * 8, _number(result["price"], 2))
+    table.add_row("genome", *[""] * 9, _number(result["core_hours"], 2), style="bold")
+    table.add_row(f"price at {genome['price_per_core_hour']:g}", *[""] * 9, _number(result["price"], 2))
     if result["peers"]:
         table.add_section()
         for row in result["peers"]:
             table.add_row(row["stage"], *_usage_cells(row), *_model_cells(row))
     # A pipe has no width: the table must not be cut there.
-    Console(width=None if sys.stdout.isatty() else 140).print(table)
+    Console(width=None if sys.stdout.isatty() else 150).print(table)
 
 
 def _usage_cells(row: dict[str, Any]) -> list[str]:
@@ -126,6 +126,7 @@ def _usage_cells(row: dict[str, Any]) -> list[str]:
 def _model_cells(row: dict[str, Any]) -> list[str]:
     return [
         f"{row['fixed_core_seconds']:.1f}",
+        f"{row['reference_core_seconds']:.1f}",
         f"{row['compile_seconds']:.1f}",
         _number(row["per_gigaunit"], 1),
         _number(row["genome_core_hours"], 2),

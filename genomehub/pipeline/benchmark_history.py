@@ -90,6 +90,7 @@ def turnaround_rows(result: dict[str, Any]) -> list[dict[str, Any]]:
             "input_bytes": row["input_bytes"],
             "output_bytes": row["output_bytes"],
             "fixed_seconds": row["fixed_core_seconds"],
+            "reference_seconds": row["reference_core_seconds"],
             "compile_seconds": row["compile_seconds"],
             "unit": row["unit"],
             "genome_core_hours": row["genome_core_hours"],

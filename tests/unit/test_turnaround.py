@@ -28,13 +28,14 @@ def usage(core_seconds):
     return Usage(core_seconds, core_seconds, 10**8, 100, 200)
 
 
-def stage(name, unit, core_seconds, start_up, compile_seconds=0.0):
-    return Stage(name, unit, usage(core_seconds), usage(start_up), compile_seconds)
+def stage(name, unit, core_seconds, idle, start_up=None, compile_seconds=0.0):
+    start_up = idle if start_up is None else start_up
+    return Stage(name, unit, usage(core_seconds), usage(idle), usage(start_up), compile_seconds)
 
 
 # --- the model ----------------------------------------------------------------------------------------------
 def test_estimate__by_hand():
-    stages = [stage("align", "n_bases", 30.0, 10.0), stage("call", "aligned_bases", 8.0, 2.0, 60.0)]
+    stages = [stage("align", "n_bases", 30.0, 10.0), stage("call", "aligned_bases", 8.0, 2.0, 2.0, 60.0)]
     result = estimate(stages, SAMPLE, CONFIG)
     align, call = result["stages"]
     # 10 s + 20 s / 2 Mb x 10 Mb; 2 s + 6 s / 1.5 Mb x 10 Mb: compilation is not in it
@@ -46,6 +47,14 @@ def test_estimate__by_hand():
     # had depth no influence: 6 s / 50 kbp x 1 Mbp
     assert call["genome_core_hours_at_sample_depth"] * 3600 == pytest.approx(122)
     assert result["sample"]["depth"] == 30.0
+
+
+def test_estimate__length_of_the_reference_counts():
+    sample = Sample(20_000, 2_000_000, 50_000, 1_500_000, reference_bp=100_000)
+    row = estimate([stage("call", "aligned_bases", 8.0, 2.0, 0.5)], sample, CONFIG)["stages"][0]
+    # 0.5 s, 1.5 s / 100 kbp x 1 Mbp, and 6 s / 1.5 Mb x 10 Mb
+    assert row["genome_core_hours"] * 3600 == pytest.approx(0.5 + 15 + 40)
+    assert (row["fixed_core_seconds"], row["reference_core_seconds"]) == (0.5, 1.5)
 
 
 def test_estimate__start_up_is_all():
@@ -68,7 +77,7 @@ def test_caveats__say_how_far():
     text = " ".join(caveats(result))
     assert "46,500 times the work" in text
     assert "the reference has 10.0 Mbp: repeats and cache misses" in text
-    assert "start-up is more than a quarter of what was measured for align" in text
+    assert "more than a quarter of what was measured for align: take more" in text
 
 
 # --- measuring ----------------------------------------------------------------------------------------------
@@ -154,7 +163,9 @@ def cheap(tmp_path, monkeypatch):
     genome = tmp_path / "g.fa"
     genome.write_text(">1\n" + "ACGT" * 250 + "\n")
     reads = fastq(tmp_path / "r1.fq", 400)
-    seconds = itertools.cycle([50.0, 40.0, 30.0, 1.0, 2.0, 3.0, 9.0, 9.0, 9.0, 11.0, 12.0, 13.0])
+    seconds = itertools.cycle(
+        [50.0, 40.0, 30.0, 9.0, 9.0, 9.0, 1.0, 2.0, 3.0, 0.5, 0.5, 0.5, 11.0, 12.0, 13.0]
+    )
 
     def measure(command, inputs, outputs, environment=None):
         words = command[command.index("genomehub") + 1 :] if "genomehub" in command else []
@@ -182,8 +193,9 @@ def test_turnaround__command(cheap, tmp_path, capsys):
         assert cli.run(["benchmark", "turnaround", *cheap, "--history", str(history), "--json"]) == 0
         result = json.loads(capsys.readouterr().out)
     align = result["stages"][0]
-    # warm-up 50 s, tiny 1 s, sample 11 s: the sample is its own warm-up, being small
-    assert (align["core_seconds"], align["fixed_core_seconds"], align["compile_seconds"]) == (11.0, 1.0, 39.0)
+    # warm-up 50 s, few reads 1 s, tiny reference 0.5 s, sample 11 s: its own warm-up, being small
+    keys = ("core_seconds", "reference_core_seconds", "fixed_core_seconds", "compile_seconds")
+    assert [align[key] for key in keys] == [11.0, 0.5, 0.5, 39.0]
     assert result["sample"]["n_bases"] == 20_000
     assert result["sample"]["aligned_bases"] == 19_000
     rows = [json.loads(line) for line in history.read_text().splitlines()]
