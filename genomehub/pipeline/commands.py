@@ -47,12 +47,12 @@ def confident(run: Run, sample: str) -> str:
 
 
 def quality_inputs(run: Run, sample: str) -> list[str]:
-    """What was learned before quality is measured, and belongs on the same page: duplicates, score, costs."""
-    return [
-        *_given(run, sample, "duplicates"),
-        *_given(run, sample, "evaluation"),
-        *_earlier_costs(run, sample),
-    ]
+    """What was learned before quality is measured, and belongs on the same page: duplicates and score.
+
+    Costs do not: they differ from run to run, and the page is part of the content that the catalogue knows
+    a result by. They stand on the page of the run and in the catalogue's entry.
+    """
+    return [*_given(run, sample, "duplicates"), *_given(run, sample, "evaluation")]
 
 
 def quality(run: Run, sample: str) -> str:
@@ -60,17 +60,12 @@ def quality(run: Run, sample: str) -> str:
     pairs: list[tuple[str, str | None]] = [("--regions", run.settings["regions"])]
     pairs += [("--duplicate-metrics", path) for path in _given(run, sample, "duplicates")]
     pairs += [("--evaluation", path) for path in _given(run, sample, "evaluation")]
-    pairs += [("--cost", path) for path in _earlier_costs(run, sample)]
     return _options(pairs)
 
 
 def _given(run: Run, sample: str, kind: str) -> list[str]:
     outputs = run.outputs(sample)
     return [outputs[kind]] if kind in outputs else []
-
-
-def _earlier_costs(run: Run, sample: str) -> list[str]:
-    return [path for step, path in run.costs(sample).items() if step != "qc"]
 
 
 def register_inputs(run: Run, sample: str) -> list[str]:

@@ -90,16 +90,14 @@ def test_commands__quoted_for_a_shell(folder):
     assert (commands.truth(run, "NA2"), commands.confident(run, "NA2")) == ({}, "")
 
 
-def test_commands__quality_shows_score_and_costs(folder):
+def test_commands__quality_shows_the_score_and_no_costs(folder):
     run = workflow.read_run(write(folder, regions="c.bed"))
     assert shlex.split(commands.quality(run, "NA1")) == [
         "--regions", f"{folder}/c.bed",
         "--duplicate-metrics", "results/samples/NA1/NA1.duplicates.txt",
         "--evaluation", "results/samples/NA1/NA1.evaluation.json",
-        "--cost", "results/samples/NA1/cost/align.json", "--cost", "results/samples/NA1/cost/call.json",
-        "--cost", "results/samples/NA1/cost/evaluate.json",
     ]  # fmt: skip
-    assert commands.quality_inputs(run, "NA2") == ["results/samples/NA2/cost/call.json"]
+    assert commands.quality_inputs(run, "NA2") == []
 
 
 def test_commands__register_names_inputs_scores_and_costs(folder):

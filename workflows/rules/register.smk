@@ -46,6 +46,7 @@ if RUN.settings["catalogue"] is not None:
         localrule: True
         conda:
             "../envs/genomehub.yaml"
+        threads: 4
         resources:
             catalogue_writer=1,
         params:
@@ -53,5 +54,5 @@ if RUN.settings["catalogue"] is not None:
         message:
             "{wildcards.sample}: register the results in the catalogue"
         shell:
-            "genomehub hub register {params.arguments} --config {input.config:q} --json"
+            "genomehub hub register --threads {threads} {params.arguments} --config {input.config:q} --json"
             " > {output.entry:q} 2> {log:q}"
