@@ -184,9 +184,9 @@ class SeedIndex(NamedTuple):
     A seed is a canonical open syncmer; its 64-bit hash names the bucket by its top bits. docs/algorithms/
     alignment.md draws the layout.
 
-    entries : (n_seeds,) uint64, ascending in each bucket. From the top: 15 further bits of the syncmer's hash,
-        16 bits of its partner's (0: no partner), 1 bit for a syncmer whose reverse complement is the canonical
-        one, 32 bits global position of its first base
+    entries : (n_seeds,) uint64, ascending in each bucket. From the top: 15 further bits of the syncmer's
+        hash, 16 bits of its partner's (0: no partner), 1 bit for a syncmer whose reverse complement is the
+        canonical one, 32 bits global position of its first base
     buckets : (2 ** bucket_bits + 1,) uint32, starts of the buckets in entries
     bucket_bits : top bits of the hash that name the bucket
     syncmer_length, smer_length : bp, k and s of the open syncmer

@@ -58,7 +58,7 @@ def inflate_block(block: bytes, path: str | os.PathLike[str], place: int) -> byt
     crc, length = struct.unpack("<II", block[-8:])
     try:
         data: bytes = igzip_lib.decompress(block[body:-8], flag=igzip_lib.DECOMP_DEFLATE, bufsize=MAX_BLOCK)
-    except (igzip_lib.error, ValueError, EOFError) as error:
+    except (igzip_lib.error, ValueError, EOFError) as error:  # type: ignore[misc]
         raise InputError(f"{path}: the block at byte {place:,} cannot be inflated. {COPY_AGAIN}") from error
     if len(data) != length or isal_zlib.crc32(data) != crc:
         raise InputError(f"{path}: the block at byte {place:,} fails its checksum. {COPY_AGAIN}")

@@ -103,7 +103,7 @@ class CramSource:
         """The next reads as BAM record bytes; None if there are none left."""
         n_reads = 0
         with _memory_file() as memory:
-            with pysam.AlignmentFile(memory, "wbu", template=file) as out:  # type: ignore[arg-type]
+            with pysam.AlignmentFile(memory, "wbu", template=file) as out:
                 for read in reads:
                     out.write(read)
                     n_reads += 1

@@ -1,9 +1,9 @@
-"""What else could have made these reads, if the sample is homozygous: DRAGEN's two models of correlated errors.
+"""What else could have made these reads of a homozygous sample: DRAGEN's two models of correlated errors.
 
 Base-quality drop: late in a read, and on one strand, sequencing errors repeat; they show by low qualities.
-Foreign reads: some fragments come from elsewhere in the genome. Either explains reads of another allele without
-a heterozygote, so each may raise the likelihood of a homozygous genotype, never lower it. After the description
-in Behera et al. 2024 and GATK's documentation; written anew.
+Foreign reads: some fragments come from elsewhere in the genome. Either explains reads of another allele
+without a heterozygote, so each may raise the likelihood of a homozygous genotype, never lower it. After the
+description in Behera et al. 2024 and GATK's documentation.
 """
 
 from typing import NamedTuple
@@ -70,7 +70,9 @@ def quality_drop(table, traits, order, g, f):
     order : (n,) int64, entries of ``traits`` by bases left in the read, ascending
     g, f : columns
     """
-    return _drop_on_strand(table, traits, order, False, g, f) + _drop_on_strand(table, traits, order, True, g, f)
+    return _drop_on_strand(table, traits, order, False, g, f) + _drop_on_strand(
+        table, traits, order, True, g, f
+    )
 
 
 @kernel
@@ -84,9 +86,9 @@ def foreign_reads(table, traits, g, f, prior):
 
     Notes
     -----
-    Tried for each mapping quality (fragments of at most that are eligible) and for each strand and both. The
-    share of foreign fragments is estimated from the eligible ones, at most a half; it holds for all, so that a
-    share of a half fits no better than a heterozygote does.
+    Tried for each mapping quality (fragments of at most that are eligible) and for each strand and both.
+    The share of foreign fragments is estimated from the eligible ones, at most a half; it holds for all, so
+    that a share of a half fits no better than a heterozygote does.
     """
     best = -np.inf
     tried = np.zeros(256, dtype=np.bool_)

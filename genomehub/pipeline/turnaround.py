@@ -5,9 +5,9 @@ with a tiny reference costs, for L bases of reference and U units of work::
 
     C_genome = S + (R - S) / L_sample * L_genome + (C - R) / U_sample * U_genome
 
-S is the start-up, R - S what walking over a reference costs however few the reads. The unit is sequenced bases
-for align and qc, and aligned bases for call: time grows with depth as well as with the length that is
-covered. Compilation is measured apart; it is paid once per machine.
+S is the start-up, R - S what walking over a reference costs however few the reads. The unit is sequenced
+bases for align and qc, and aligned bases for call: time grows with depth as well as with the length that
+is covered. Compilation is measured apart; it is paid once per machine.
 """
 
 import dataclasses

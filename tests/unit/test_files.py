@@ -17,17 +17,22 @@ def test_atomic_output__file_appears_at_the_end(tmp_path):
         temporary.write_text("whole")
         assert not target.exists()
     assert target.read_text() == "whole"
-    assert os.listdir(target.parent) == ["out.vcf.gz"]
+    assert [path.name for path in target.parent.iterdir()] == ["out.vcf.gz"]
 
 
 def test_atomic_output__failure_leaves_the_former_file(tmp_path):
     target = tmp_path / "out.txt"
     target.write_text("former")
-    with pytest.raises(ValueError, match="broken"), files.atomic_output(target) as temporary:
-        temporary.write_text("half")
-        raise ValueError("broken")
+
+    def write_half():
+        with files.atomic_output(target) as temporary:
+            temporary.write_text("half")
+            raise ValueError("broken")
+
+    with pytest.raises(ValueError, match="broken"):
+        write_half()
     assert target.read_text() == "former"
-    assert os.listdir(tmp_path) == ["out.txt"]
+    assert [path.name for path in tmp_path.iterdir()] == ["out.txt"]
 
 
 def test_atomic_output__folder_replaces_folder(tmp_path):
@@ -37,7 +42,7 @@ def test_atomic_output__folder_replaces_folder(tmp_path):
             temporary.mkdir()
             (temporary / "array").write_text(content)
     assert (target / "array").read_text() == "second"
-    assert os.listdir(tmp_path) == ["store.vcz"]
+    assert [path.name for path in tmp_path.iterdir()] == ["store.vcz"]
 
 
 def test_atomic_output__disk_full(tmp_path):

@@ -219,7 +219,7 @@ def test_error__unsorted(folder, tmp_path, reads):
     index = (tmp_path / "u.bam.bai").read_bytes()
     build.write_bam(bam, head, [*reads[:900], reads[10], *reads[900:]], index=None)
     (tmp_path / "u.bam.bai").write_bytes(index)
-    with pytest.raises(InputError, match="is not sorted by coordinate|does not fit"):
+    with pytest.raises(InputError, match=r"is not sorted by coordinate|does not fit"):
         qc(folder / "ref", bam, None, tmp_path / "qc", threads=2)
     assert not (tmp_path / "qc").exists()
 
