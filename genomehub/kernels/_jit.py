@@ -1,14 +1,18 @@
 """The one place that names compiler options, and where compiled kernels are kept.
 
 Numba looks at the file of a function, not at the functions it calls, when it decides whether a cached
-binary is still good; so the cache folder's name carries a hash of every kernel's source, of the versions
-of numba and llvmlite, and of the CPU target. ``GENOMEHUB_CACHE_DIR`` moves it (default: the user's cache
-folder). Where that cannot be written, a folder of the user's own in the temporary folder takes its place:
-left alone, Numba would fall back to ``__pycache__``, whose names carry no such hash.
+binary is still good; so each module's kernels have a cache folder whose name carries a hash of that module,
+of every module of the package that it imports, however indirectly, of the versions of numba and llvmlite,
+and of the CPU target: an edit compiles anew what it can have changed, and nothing else.
+``GENOMEHUB_CACHE_DIR`` moves the cache (default: the user's cache folder). Where that cannot be written, a
+folder of the user's own in the temporary folder takes its place: left alone, Numba would fall back to
+``__pycache__``, whose names carry no such hash.
 """
 
+import functools
 import hashlib
 import os
+import re
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -17,16 +21,49 @@ import llvmlite
 import llvmlite.binding
 import numba
 
+_IMPORT = re.compile(
+    rb"^\s*from (genomehub[\w.]*) import (\([^)]*\)|[^\n]*)|^\s*import (genomehub[\w.]*)", re.M
+)
+_WORD = re.compile(rb"\w+")
 
-def _cache_directory() -> Path:
+
+def _source(module: str) -> Path | None:
+    path = Path(__file__).parents[2].joinpath(*module.split("."))
+    return next((p for p in (path.with_suffix(".py"), path / "__init__.py") if p.is_file()), None)
+
+
+@functools.cache
+def _imports(module: str) -> frozenset[str]:
+    """Modules of the package that a module names in its import statements."""
+    found = set()
+    source = _source(module)
+    for parent, names, plain in _IMPORT.findall(source.read_bytes() if source else b""):
+        found.add((parent or plain).decode())
+        found |= {f"{parent.decode()}.{name.decode()}" for name in _WORD.findall(names)}
+    return frozenset(name for name in found if _source(name))
+
+
+def _with_imports(module: str) -> list[Path]:
+    """Sources of a module, of this one, and of all that they import."""
+    seen: set[str] = set()
+    waiting = {module, __name__}
+    while waiting:
+        seen.add(name := waiting.pop())
+        waiting |= _imports(name) - seen
+    return sorted(path for name in seen if (path := _source(name)))
+
+
+@functools.cache
+def _cache_directory(module: str) -> Path:
+    """The folder of a module's compiled kernels."""
     home = os.environ.get("GENOMEHUB_CACHE_DIR")
     if home is None:
         home = str(Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "genomehub")
     digest = hashlib.sha256(f"{numba.__version__} {llvmlite.__version__}".encode())
     digest.update((numba.config.CPU_NAME or llvmlite.binding.get_host_cpu_name()).encode())
-    for source in [*sorted(Path(__file__).parent.glob("*.py")), Path(__file__).parents[1] / "types.py"]:
+    for source in _with_imports(module):
         digest.update(source.read_bytes())
-    name = digest.hexdigest()[:16]
+    name = f"{module.rpartition('.')[2]}-{digest.hexdigest()[:16]}"
     homes = Path(home), Path(tempfile.gettempdir()) / f"genomehub-{os.getuid()}"
     return next((path for path in (h / "kernels" / name for h in homes) if _is_ours(path)), homes[0] / name)
 
@@ -40,9 +77,6 @@ def _is_ours(path: Path) -> bool:
     return path.stat().st_uid == os.getuid() and os.access(path, os.W_OK | os.X_OK)
 
 
-if "NUMBA_CACHE_DIR" not in os.environ:
-    numba.config.CACHE_DIR = str(_cache_directory())
-
 #: nogil: Dask threads run kernels side by side. error_model numpy: no branch for a division by zero.
 #: fastmath stays off: results must not depend on the compiler's choice of order.
 _OPTIONS: dict[str, Any] = {"nogil": True, "cache": True, "error_model": "numpy"}
@@ -50,11 +84,12 @@ _OPTIONS: dict[str, Any] = {"nogil": True, "cache": True, "error_model": "numpy"
 
 def kernel(function: Any = None, **options: Any) -> Any:
     """Compile a module-level function in nopython mode with the project's options."""
-    return numba.njit(function, **{**_OPTIONS, **options}) if function is not None else _with(options)
-
-
-def _with(options: dict[str, Any]) -> Any:
-    return numba.njit(**{**_OPTIONS, **options})
+    if function is None:
+        return functools.partial(kernel, **options)
+    if "NUMBA_CACHE_DIR" not in os.environ:
+        # Numba asks for the folder when a function is decorated, not when it is compiled.
+        numba.config.CACHE_DIR = str(_cache_directory(function.__module__))
+    return numba.njit(function, **{**_OPTIONS, **options})
 
 
 #: A helper that LLVM inlines into kernels; never called from Python in production.

@@ -24,50 +24,73 @@ def copy(tmp_path, monkeypatch):
     )
     shutil.copy(PACKAGE / "types.py", tmp_path / "genomehub")
     monkeypatch.setattr(_jit, "__file__", str(tmp_path / "genomehub/kernels/_jit.py"))
+    monkeypatch.setattr(_jit, "__name__", "genomehub.kernels._jit")
     return tmp_path / "genomehub"
 
 
+def directory(module="genomehub.kernels.seeds"):
+    """The cache folder of a module, its sources read again."""
+    _jit._imports.cache_clear()
+    _jit._cache_directory.cache_clear()
+    return _jit._cache_directory(module)
+
+
 def test_cache_directory__is_the_same_for_the_same_source(copy):
-    assert _jit._cache_directory() == _jit._cache_directory()
+    assert directory() == directory()
 
 
-@pytest.mark.parametrize("source", ["kernels/vectors.py", "kernels/_jit.py", "types.py"])
+@pytest.mark.parametrize("source", ["kernels/seeds.py", "kernels/vectors.py", "kernels/_jit.py", "types.py"])
 def test_cache_directory__moves_with_any_source_a_kernel_may_call(copy, source):
-    before = _jit._cache_directory()
+    before = directory()
     with (copy / source).open("a") as file:
         file.write("# an edit\n")
-    assert _jit._cache_directory() != before
+    assert directory() != before
 
 
 def test_cache_directory__moves_with_the_compiler(copy, monkeypatch):
-    before = _jit._cache_directory()
+    before = directory()
     monkeypatch.setattr(numba, "__version__", "0.0")
-    assert _jit._cache_directory() != before
+    assert directory() != before
 
 
 def test_cache_directory__moves_with_the_cpu_target(copy, monkeypatch):
-    before = _jit._cache_directory()
+    before = directory()
     monkeypatch.setattr(numba.config, "CPU_NAME", "x86-64-v2")
-    assert _jit._cache_directory() != before
+    assert directory() != before
 
 
-def test_cache_directory__stays_for_files_that_are_no_kernel(copy):
-    before = _jit._cache_directory()
-    (copy / "config.py").write_text("EDITED = True\n")
-    assert _jit._cache_directory() == before
+@pytest.mark.parametrize("source", ["config.py", "kernels/pairhmm.py"])
+def test_cache_directory__stays_if_what_the_module_does_not_import_changes(copy, source):
+    before = directory()
+    with (copy / source).open("a") as file:
+        file.write("EDITED = True\n")
+    assert directory() == before
+
+
+def test_imports__sees_every_spelling(copy):
+    (copy / "kernels/x.py").write_text(
+        "from genomehub.kernels import vectors as v\nfrom genomehub.kernels.seeds import (\n    mix,\n)\n"
+        "import genomehub.types\n"
+    )
+    _jit._imports.cache_clear()
+    assert _jit._imports("genomehub.kernels.x") >= {
+        "genomehub.kernels.vectors",
+        "genomehub.kernels.seeds",
+        "genomehub.types",
+    }
 
 
 def test_cache_directory__default_is_the_users_cache_folder(copy, tmp_path, monkeypatch):
     monkeypatch.delenv("GENOMEHUB_CACHE_DIR")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
-    assert _jit._cache_directory().is_relative_to(tmp_path / "xdg/genomehub/kernels")
+    assert directory().is_relative_to(tmp_path / "xdg/genomehub/kernels")
 
 
 def test_cache_directory__falls_back_to_the_temporary_folder(copy, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("no folder can be made below a file")
     monkeypatch.setenv("GENOMEHUB_CACHE_DIR", str(tmp_path / "file"))
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
-    assert _jit._cache_directory().is_relative_to(tmp_path / f"tmp/genomehub-{os.getuid()}")
+    assert directory().is_relative_to(tmp_path / f"tmp/genomehub-{os.getuid()}")
 
 
 def test_cache_directory__never_runs_binaries_of_another_user(tmp_path, monkeypatch):
