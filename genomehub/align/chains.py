@@ -9,7 +9,8 @@ from genomehub.config import AlignConfig
 from genomehub.kernels import extension
 from genomehub.kernels.candidates import SeedLimits, find_candidates
 from genomehub.kernels.chaining import Candidates, ChainLimits
-from genomehub.types import ReadBatch, SeedIndex
+from genomehub.kernels.lookup import Genome, OrientedReads
+from genomehub.types import AlignmentScoring, PackedReference, ReadBatch, SeedIndex
 
 
 class Oriented(NamedTuple):
@@ -32,13 +33,22 @@ def orient_reads(batch: ReadBatch) -> Oriented:
     return Oriented(strands, batch.offsets, int(np.diff(batch.offsets).max(initial=1)))
 
 
-def chain_reads(reads: Oriented, index: SeedIndex, config: AlignConfig) -> tuple[Candidates, np.ndarray]:
+def scoring_of(config: AlignConfig) -> AlignmentScoring:
+    """The scores of a configuration, as kernels take them."""
+    return AlignmentScoring(
+        config.match, config.mismatch, config.gap_open, config.gap_extend, config.end_bonus
+    )
+
+
+def chain_reads(
+    reads: Oriented, index: SeedIndex, bases: PackedReference, config: AlignConfig
+) -> tuple[Candidates, np.ndarray]:
     """Find where the reads of a batch may lie.
 
     Parameters
     ----------
     reads : Oriented
-    index : SeedIndex with read-only arrays
+    index, bases : SeedIndex and PackedReference of one reference, with read-only arrays
     config : AlignConfig
 
     Returns
@@ -58,10 +68,9 @@ def chain_reads(reads: Oriented, index: SeedIndex, config: AlignConfig) -> tuple
     out = empty_candidates(n_reads, n_reads * config.max_candidates)
     unused = np.zeros(n_reads, dtype=np.float32)
     n = find_candidates(
-        reads.strands,
-        reads.offsets,
-        index,
-        seed_shape(index),
+        OrientedReads(reads.strands, reads.offsets),
+        Genome(index, seed_shape(index), bases),
+        scoring_of(config),
         seed_limits,
         chain_limits,
         reads.longest,

@@ -85,7 +85,7 @@ def _align(
     """Every read's alignments by itself; ``unused`` as chain_reads gives it."""
     _check_lengths(batch, config)
     reads = orient_reads(batch)
-    candidates, unused = chain_reads(reads, index, config)
+    candidates, unused = chain_reads(reads, index, bases, config)
     alignments, cigars = extend_candidates(candidates, reads, bases, config)
     return reads, alignments, cigars, unused
 

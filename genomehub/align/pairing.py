@@ -2,13 +2,12 @@
 
 import numpy as np
 
-from genomehub.align.chains import Oriented, empty_candidates
+from genomehub.align.chains import Oriented, empty_candidates, scoring_of
 from genomehub.align.extend import (
     Cigars,
     empty_alignments,
     extend_candidates,
     join_cigars,
-    scoring_of,
 )
 from genomehub.config import AlignConfig
 from genomehub.kernels import pairing, rescue

@@ -1,35 +1,29 @@
-"""Seeds of a batch of reads are looked up in the index and chained: reads to candidates.
+"""Seeds of a batch of reads are chained: reads to candidates.
 
-Look-ups wait for memory, so they are made for a tile of reads at a time: all seeds of the tile are
-found and their buckets asked for, then the entries of all, and only then are they read.
+What kernels.lookup settles by a few seeds is a candidate as it is. For the other reads rare seeds are used
+first; frequent ones only where the rare ones leave a stretch of the read open or are too few to be sure.
 """
 
 from typing import NamedTuple
 
 import numpy as np
 
-from genomehub.kernels import vectors as v
 from genomehub.kernels._jit import inline, kernel
-from genomehub.kernels.chaining import Runs, chain_hits, pack_hit
-from genomehub.kernels.seeds import (
-    DOWNSTREAM,
-    PARTNER_BITS,
-    POSITION_BITS,
-    UPSTREAM,
-    ZERO,
-    extract_syncmers,
-    partner,
-    rest_of_hash,
-    seed_scratch,
+from genomehub.kernels.chaining import Runs, chain_hits, put_candidate
+from genomehub.kernels.lookup import (
+    OPEN,
+    TILE,
+    Settled,
+    find_links,
+    follows,
+    links_of_read,
+    look_up_tile,
+    place_hit,
+    probes_needed,
+    tile_of_seeds,
 )
+from genomehub.kernels.seeds import ZERO, seed_scratch
 
-#: Reads whose seeds are looked up together.
-TILE = 64
-_REST_SHIFT = np.uint64(PARTNER_BITS + POSITION_BITS + 1)
-_PARTNER_SHIFT = np.uint64(POSITION_BITS + 1)
-_PARTNER_MASK = np.uint64((1 << PARTNER_BITS) - 1)
-_POSITION_MASK = np.uint64((1 << POSITION_BITS) - 1)
-_SCAN_LIMIT = 16
 _FORWARD, _REVERSE, _EITHER = np.int64(0), np.int64(1), np.int64(2)  # strands of hits that are wanted
 #: Mismatches that make a place no rival: 3 x 5 points of score are a mapping quality of 60 and more.
 _SURE_SEEDS = 3.0
@@ -45,74 +39,11 @@ class SeedLimits(NamedTuple):
     max_hits: int
 
 
-class Seeds(NamedTuple):
-    """Seeds of a tile of reads.
-
-    hashes, places : as extract_syncmers fills them
-    begin, end : (n,) int64, entries of the index with the seed's hash (first of the bucket, then of the seed)
-    frequency : (n,) int64, places the seed has if it was left for the second look; 0 if it was used with its
-        partner or has none; -1 if all its places were used
-    """
-
-    hashes: np.ndarray
-    places: np.ndarray
-    begin: np.ndarray
-    end: np.ndarray
-    frequency: np.ndarray
-
-
-@inline
-def _lower_bound(entries, begin, end, word, shift):
-    """First index of ``begin..end`` whose entry, shifted right, is not below ``word``."""
-    while begin < end:
-        middle = (begin + end) >> 1
-        if entries[middle] >> shift < word:
-            begin = middle + 1
-        else:
-            end = middle
-    return begin
-
-
-@inline
-def _narrow(entries, begin, end, word, shift):
-    """The part of the sorted ``entries[begin:end]`` that, shifted right, equals ``word``."""
-    if end - begin > _SCAN_LIMIT:
-        begin = _lower_bound(entries, begin, end, word, shift)
-        return begin, _lower_bound(entries, begin, end, word + np.uint64(1), shift)
-    while begin < end and entries[begin] >> shift < word:
-        begin += 1
-    stop = begin
-    while stop < end and entries[stop] >> shift == word:
-        stop += 1
-    return begin, stop
-
-
-@inline
-def _with_partner(entries, seeds, first, n, i, step, shape):
-    """Entries of seed ``i`` that have the partner it has downstream (step 1) or upstream (-1) on the read."""
-    begin, end = seeds.begin[i], seeds.end[i]
-    bits = partner(seeds.hashes, seeds.places, first, n, i, step, shape)
-    if bits == np.uint64(0):
-        return begin, begin
-    word = ((entries[begin] >> _REST_SHIFT) << np.uint64(PARTNER_BITS)) | bits
-    return _narrow(entries, begin, end, word, _PARTNER_SHIFT)
-
-
-@inline
-def _place(entry, place, k, length):
-    """The hit of a seed at ``place`` of a read of ``length`` bases with an entry of the index."""
-    reverse = (np.int64(entry >> np.uint64(POSITION_BITS)) ^ place) & 1
-    position = place >> 1
-    if reverse:
-        position = length - k - position
-    return pack_hit(reverse, np.int64(entry & _POSITION_MASK) - position, position), reverse
-
-
 @inline
 def _emit(entries, begin, end, place, k, length, wanted, hits, n_hits):
     """Append the hits of entries on the ``wanted`` strand."""
     for e in range(begin, end):
-        hit, reverse = _place(entries[e], place, k, length)
+        hit, reverse = place_hit(entries[e], place, k, length)
         if wanted == _EITHER or reverse == wanted:
             hits[n_hits] = hit
             n_hits += 1
@@ -120,22 +51,33 @@ def _emit(entries, begin, end, place, k, length, wanted, hits, n_hits):
 
 
 @inline
-def _first_look(index, shape, seeds, first, last, length, limits, hits):
-    """Hits of a read's seeds that are rare enough, alone or with their partners.
+def _n_linked(links, i):
+    return links.end[2 * i] - links.begin[2 * i] + links.end[2 * i + 1] - links.begin[2 * i + 1]
 
-    Seeds that are not get their frequency noted. Returns the number of hits and of seeds without.
+
+@inline
+def _emit_linked(entries, links, i, place, k, length, hits, n_hits):
+    """Append the hits of a seed with its partner: downstream on forward strands, upstream on reverse ones."""
+    down, up = 2 * i, 2 * i + 1
+    n_hits = _emit(entries, links.begin[down], links.end[down], place, k, length, _FORWARD, hits, n_hits)
+    return _emit(entries, links.begin[up], links.end[up], place, k, length, _REVERSE, hits, n_hits)
+
+
+@inline
+def _rare_seeds(index, shape, seeds, first, last, length, limits, hits):
+    """Hits of a read's seeds of few places; the others get their frequency noted.
+
+    Returns the number of hits, of seeds left out, of rare seeds that do not overlap, and the longest stretch
+    of the read without a rare seed.
     """
-    n_hits, skipped = ZERO, ZERO
+    n_hits, skipped, n_sure, sure_end, reached, widest = ZERO, ZERO, ZERO, ZERO, ZERO, ZERO
     for i in range(first, last):
-        seeds.frequency[i] = 0
         n = seeds.end[i] - seeds.begin[i]
-        if n == 0:
-            continue
-        if n_hits + n_limit(limits) > limits.max_hits:
-            seeds.frequency[i] = n
+        seeds.frequency[i] = n
+        if n > limits.max_frequency or n_hits + n > limits.max_hits:
             skipped += 1
-            continue
-        if n <= limits.max_frequency:
+        elif n > 0:
+            position = seeds.places[i] >> 1
             seeds.frequency[i] = -1
             n_hits = _emit(
                 index.entries,
@@ -148,31 +90,42 @@ def _first_look(index, shape, seeds, first, last, length, limits, hits):
                 hits,
                 n_hits,
             )
+            widest = max(widest, position - reached)
+            reached = position + shape.k
+            if position >= sure_end:
+                n_sure += 1
+                sure_end = reached
+    return n_hits, skipped, n_sure, max(widest, length - reached)
+
+
+@inline
+def _frequent_seeds(index, shape, seeds, first, last, length, limits, links, hits, n_hits):
+    """Add the hits of frequent seeds that are rare enough with their partners.
+
+    Returns the number of hits and of seeds without.
+    """
+    find_links(index.entries, seeds, first, last, shape, links)
+    skipped = ZERO
+    for i in range(first, last):
+        if seeds.frequency[i] <= 0:
             continue
-        down, down_end = _with_partner(index.entries, seeds, first, last, i, DOWNSTREAM, shape)
-        up, up_end = _with_partner(index.entries, seeds, first, last, i, UPSTREAM, shape)
-        paired = down_end - down + up_end - up
+        if n_hits + limits.max_pair_frequency > limits.max_hits:
+            skipped += 1
+            continue
+        paired = _n_linked(links, i - first)
         if 0 < paired <= limits.max_pair_frequency:
-            n_hits = _emit(
-                index.entries, down, down_end, seeds.places[i], shape.k, length, _FORWARD, hits, n_hits
-            )
-            n_hits = _emit(
-                index.entries, up, up_end, seeds.places[i], shape.k, length, _REVERSE, hits, n_hits
+            seeds.frequency[i] = 0
+            n_hits = _emit_linked(
+                index.entries, links, i - first, seeds.places[i], shape.k, length, hits, n_hits
             )
         else:
-            seeds.frequency[i] = paired if paired > 0 else n
+            seeds.frequency[i] = paired if paired > 0 else seeds.frequency[i]
             skipped += 1
     return n_hits, skipped
 
 
 @inline
-def n_limit(limits):
-    """Most hits that one seed can add at the first look."""
-    return max(limits.max_frequency, limits.max_pair_frequency)
-
-
-@inline
-def _second_look(index, shape, seeds, first, last, length, limits, hits, n_hits):
+def _second_look(index, shape, seeds, first, last, length, limits, links, hits, n_hits):
     """Add the hits of skipped seeds, rarest first, up to rescue_frequency and max_hits."""
     while True:
         rarest = np.int64(-1)
@@ -184,11 +137,8 @@ def _second_look(index, shape, seeds, first, last, length, limits, hits, n_hits)
         if n_hits + seeds.frequency[rarest] > limits.max_hits:
             return n_hits
         place = seeds.places[rarest]
-        down, down_end = _with_partner(index.entries, seeds, first, last, rarest, DOWNSTREAM, shape)
-        up, up_end = _with_partner(index.entries, seeds, first, last, rarest, UPSTREAM, shape)
-        if down_end - down + up_end - up > 0:
-            n_hits = _emit(index.entries, down, down_end, place, shape.k, length, _FORWARD, hits, n_hits)
-            n_hits = _emit(index.entries, up, up_end, place, shape.k, length, _REVERSE, hits, n_hits)
+        if _n_linked(links, rarest - first) > 0:
+            n_hits = _emit_linked(index.entries, links, rarest - first, place, shape.k, length, hits, n_hits)
         else:
             begin, end = seeds.begin[rarest], seeds.end[rarest]
             n_hits = _emit(index.entries, begin, end, place, shape.k, length, _EITHER, hits, n_hits)
@@ -218,38 +168,43 @@ def _unused_fraction(seeds, first, last, k, length):
 
 
 @inline
-def _look_up_tile(bases, offsets, first_read, last_read, index, shape, scratch, seeds, seed_offsets):
-    """Find the seeds of a tile's reads and their entries in the index."""
-    n = 0
-    shift = np.uint64(64 - index.bucket_bits)
-    for read in range(first_read, last_read):
-        seed_offsets[read - first_read] = n
-        hashes, places = seeds.hashes[n:], seeds.places[n:]
-        found = extract_syncmers(bases, offsets[read], offsets[read + 1], shape, scratch, hashes, places)
-        for i in range(n, n + found):
-            v.prefetch(index.buckets, np.int64(seeds.hashes[i] >> shift))
-        n += found
-    seed_offsets[last_read - first_read] = n
-    for i in range(n):
-        bucket = np.int64(seeds.hashes[i] >> shift)
-        seeds.begin[i] = index.buckets[bucket]
-        seeds.end[i] = index.buckets[bucket + 1]
-        v.prefetch(index.entries, seeds.begin[i])
-    for i in range(n):
-        word = rest_of_hash(seeds.hashes[i], index.bucket_bits)
-        begin, end = _narrow(index.entries, seeds.begin[i], seeds.end[i], word, _REST_SHIFT)
-        seeds.begin[i], seeds.end[i] = begin, end
+def _chain_read(reads, read, genome, scoring, needed, seeds, first, last, limits, work, out, slot):
+    """Candidates of a read that its probes do not settle, and its part in seeds too frequent to be used.
+
+    Frequent seeds say nothing new where the rare ones are enough to make every place that lacks them no
+    rival, and leave no part of the read that could lie elsewhere.
+    """
+    index, shape = genome.index, genome.shape
+    length = reads.offsets[read + 1] - reads.offsets[read]
+    seed_limits, chain_limits = limits
+    hits, runs, links, window = work
+    n_hits, skipped, n_sure, widest = _rare_seeds(index, shape, seeds, first, last, length, seed_limits, hits)
+    is_sure = n_sure >= needed[length]
+    if skipped == 0 or is_sure:
+        found = chain_hits(hits, n_hits, shape.k, length, chain_limits, runs, out, slot)
+        if skipped == 0 or widest <= OPEN:
+            return found, 0.0
+        strand, diagonal, anchor = np.int64(out.strand[slot]), out.diagonal[slot], np.int64(out.anchor[slot])
+        if follows(reads, read, strand, diagonal, anchor, genome.bases, scoring, window):
+            return found, 0.0
+    n_hits, skipped = _frequent_seeds(
+        index, shape, seeds, first, last, length, seed_limits, links, hits, n_hits
+    )
+    if last - first - skipped < seed_limits.rescue_fraction * (last - first):
+        n_hits = _second_look(index, shape, seeds, first, last, length, seed_limits, links, hits, n_hits)
+    found = chain_hits(hits, n_hits, shape.k, length, chain_limits, runs, out, slot)
+    return found, _unused_fraction(seeds, first, last, shape.k, length)
 
 
 @kernel
-def find_candidates(bases, offsets, index, shape, seed_limits, chain_limits, longest, out, unused):
+def find_candidates(reads, genome, scoring, seed_limits, chain_limits, longest, out, unused):
     """Look up and chain the seeds of every read of a batch.
 
     Parameters
     ----------
-    bases : uint8, codes of the reads; offsets : (n_reads + 1,) int64
-    index : SeedIndex
-    shape : SeedShape of the index
+    reads : OrientedReads
+    genome : Genome
+    scoring : AlignmentScoring
     seed_limits, chain_limits : SeedLimits, ChainLimits
     longest : bp, longest read
     out : Candidates with room for n_reads * max_candidates
@@ -259,15 +214,10 @@ def find_candidates(bases, offsets, index, shape, seed_limits, chain_limits, lon
     -------
     n_candidates : in all
     """
-    n_reads = offsets.size - 1
-    room = TILE * longest
-    seeds = Seeds(
-        np.empty(room, dtype=np.uint64),
-        np.empty(room, dtype=np.int64),
-        np.empty(room, dtype=np.int64),
-        np.empty(room, dtype=np.int64),
-        np.empty(room, dtype=np.int64),
-    )
+    n_reads = reads.offsets.size - 1
+    seeds = tile_of_seeds(longest)
+    window = np.empty(longest + 64, dtype=np.uint8)
+    settled = Settled(np.empty(TILE, dtype=np.int64), np.empty(TILE, dtype=np.uint64), window)
     most = seed_limits.max_hits
     runs = Runs(
         np.empty(most, dtype=np.int64),
@@ -275,21 +225,26 @@ def find_candidates(bases, offsets, index, shape, seed_limits, chain_limits, lon
         np.empty(most, dtype=np.int32),
         np.empty(most, dtype=np.int32),
     )
-    hits = np.empty(most, dtype=np.uint64)
+    work = (np.empty(most, dtype=np.uint64), runs, links_of_read(longest), window)
+    limits = (seed_limits, chain_limits)
     scratch = seed_scratch(longest)
-    seed_offsets = np.empty(TILE + 1, dtype=np.int64)
+    needed = probes_needed(longest, scoring)
     slot = ZERO
     for tile in range(0, n_reads, TILE):
         tile_end = min(tile + TILE, n_reads)
-        _look_up_tile(bases, offsets, tile, tile_end, index, shape, scratch, seeds, seed_offsets)
+        look_up_tile(reads, tile, tile_end, genome, scoring, needed, scratch, seeds, settled)
         for read in range(tile, tile_end):
-            first, last = seed_offsets[read - tile], seed_offsets[read - tile + 1]
-            length = offsets[read + 1] - offsets[read]
             out.offsets[read] = slot
-            n_hits, skipped = _first_look(index, shape, seeds, first, last, length, seed_limits, hits)
-            if skipped > 0 and (last - first - skipped) < seed_limits.rescue_fraction * (last - first):
-                n_hits = _second_look(index, shape, seeds, first, last, length, seed_limits, hits, n_hits)
-            unused[read] = _unused_fraction(seeds, first, last, shape.k, length) if skipped > 0 else 0.0
-            slot += chain_hits(hits, n_hits, shape.k, length, chain_limits, runs, out, slot)
+            n_agreeing = settled.n_agreeing[read - tile]
+            if n_agreeing > 0:
+                put_candidate(settled.hit[read - tile], n_agreeing * genome.shape.k, out, slot)
+                slot += 1
+                unused[read] = 0.0
+                continue
+            first, last = seeds.offsets[read - tile], seeds.offsets[read - tile + 1]
+            found, unused[read] = _chain_read(
+                reads, read, genome, scoring, needed, seeds, first, last, limits, work, out, slot
+            )
+            slot += found
     out.offsets[n_reads] = slot
     return slot

@@ -71,6 +71,18 @@ def pack_hit(strand, diagonal, position):
 
 
 @inline
+def hit_diagonal(hit):
+    """Strand and diagonal of a hit, as Runs hold them."""
+    return np.int64(hit) >> POSITION_BITS
+
+
+@inline
+def hit_position(hit):
+    """Position on the read as aligned."""
+    return np.int64(hit) & ((1 << POSITION_BITS) - 1)
+
+
+@inline
 def find_runs(hits, n, k, runs):
     """Sort ``hits[:n]`` and join those on one diagonal to runs; returns the number of runs."""
     if n > 1 and hits[0] > hits[n - 1]:
@@ -82,8 +94,8 @@ def find_runs(hits, n, k, runs):
     last = np.int64(-1)
     for i in range(n):
         word = np.int64(hits[i])
-        diagonal = word >> POSITION_BITS
-        position = word & ((1 << POSITION_BITS) - 1)
+        diagonal = hit_diagonal(word)
+        position = hit_position(word)
         if diagonal != last:
             runs.diagonal[n_runs] = diagonal
             runs.begin[n_runs] = position
@@ -161,6 +173,22 @@ def _grow(runs, n_runs, anchor, step, near, max_gap, begin, end):
 
 
 @inline
+def place_of_diagonal(diagonal):
+    """Strand, and global position of the aligned read's first base, of a diagonal as Runs hold it."""
+    shift = STRAND_SHIFT - POSITION_BITS
+    return diagonal >> shift, (diagonal & ((1 << shift) - 1)) - BIAS
+
+
+@inline
+def put_candidate(hit, covered, out, slot):
+    """Write a candidate on the diagonal of one hit, its leftmost, to ``slot`` of Candidates."""
+    out.strand[slot], out.diagonal[slot] = place_of_diagonal(hit_diagonal(hit))
+    out.low[slot], out.high[slot] = 0, 0
+    out.anchor[slot] = hit_position(hit)
+    out.covered[slot] = covered
+
+
+@inline
 def chain_hits(hits, n, k, length, limits, runs, out, slot):
     """Chain the hits of one read into candidates.
 
@@ -198,8 +226,7 @@ def chain_hits(hits, n, k, length, limits, runs, out, slot):
         covered += gain_low + gain_high
         floor = max(floor, limits.min_ratio * covered)
         place = slot + found
-        out.strand[place] = runs.diagonal[anchor] >> (STRAND_SHIFT - POSITION_BITS)
-        out.diagonal[place] = (runs.diagonal[anchor] & ((1 << (STRAND_SHIFT - POSITION_BITS)) - 1)) - BIAS
+        out.strand[place], out.diagonal[place] = place_of_diagonal(runs.diagonal[anchor])
         out.low[place] = low
         out.high[place] = high
         out.anchor[place] = runs.begin[anchor]

@@ -10,3 +10,17 @@ def best_total(read, window, match, mismatch, end_bonus):
             score += match if read[end - 1] == window[end - 1] else -mismatch
             best = max(best, score + (end_bonus if end == len(read) else 0))
     return best
+
+
+def best_stretch(read, window, scoring):
+    """(total, score, start, end) of the best stretch: of equals the one that reaches the read's end, then the
+    one that ends first, then the one that starts last; all 0 if its score without bonuses is not positive."""
+    best = (0, False, 0, 0, 0)
+    for start in range(len(read)):
+        score = 0
+        for end in range(start + 1, len(read) + 1):
+            score += scoring.match if read[end - 1] == window[end - 1] else -scoring.mismatch
+            total = score + scoring.end_bonus * ((start == 0) + (end == len(read)))
+            best = max(best, (total, end == len(read), -end, start, score))
+    total, _, end, start, score = best
+    return (total, score, start, -end) if score > 0 else (0, 0, 0, 0)

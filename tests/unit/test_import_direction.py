@@ -35,7 +35,7 @@ MAY_IMPORT = {
 
 #: What kernels may import from elsewhere: arrays and the compiler; _jit.py also looks after the cache folder.
 KERNEL_LIBRARIES = {"numpy", "numba", "llvmlite", "typing", "collections", "math", "enum"}
-CACHE_LIBRARIES = {"hashlib", "os", "pathlib", "tempfile", "contextlib", "shutil", "sys"}
+CACHE_LIBRARIES = {"functools", "re", "hashlib", "os", "pathlib", "tempfile", "contextlib", "shutil", "sys"}
 
 
 def modules() -> list[Path]:

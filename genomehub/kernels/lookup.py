@@ -1,0 +1,348 @@
+"""Seeds of a tile of reads are looked up in the index: few first, the rest only where those leave a doubt.
+
+Look-ups wait for memory, so they are made for a tile of reads at a time: buckets of all are asked for, then
+the entries of all, and only then are they read. Most reads need few of them. Seeds that do not overlap are
+*probes*. If enough probes have one place each, all on one diagonal, then any other place of the read differs
+from it within each of those probes, which is as many mismatches as a mapping quality of 60 takes; and if
+the read follows that diagonal from end to end, no part of it lies elsewhere. Such a read is *settled*: its
+other seeds are never looked up.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from genomehub.kernels import vectors as v
+from genomehub.kernels._jit import inline, kernel
+from genomehub.kernels.chaining import hit_diagonal, hit_position, pack_hit, place_of_diagonal
+from genomehub.kernels.extension import best_stretch, contig_at, read_window
+from genomehub.kernels.mapq import MAX_MAPQ, single_quality
+from genomehub.kernels.seeds import (
+    DOWNSTREAM,
+    PARTNER_BITS,
+    POSITION_BITS,
+    UPSTREAM,
+    ZERO,
+    SeedShape,
+    extract_syncmers,
+    partner,
+    rest_of_hash,
+)
+from genomehub.types import PackedReference, SeedIndex
+
+#: Reads whose seeds are looked up together.
+TILE = 64
+#: bp at an end of a read, or between its seeds, that need no seed: too few to be placed on their own.
+OPEN = 30
+_REST_SHIFT = np.uint64(PARTNER_BITS + POSITION_BITS + 1)
+_PARTNER_SHIFT = np.uint64(POSITION_BITS + 1)
+_POSITION_MASK = np.uint64((1 << POSITION_BITS) - 1)
+_SCAN_LIMIT = 16
+_LATER = np.int64(-1)
+
+
+class Seeds(NamedTuple):
+    """Seeds of a tile of reads.
+
+    hashes, places : as extract_syncmers fills them
+    begin, end : (n,) int64, entries of the index with the seed's hash; begin is -1 until it is looked up
+    frequency : (n,) int64, places the seed has if it was left for the second look; 0 if it was used with its
+        partner or has none; -1 if all its places were used
+    offsets : (TILE + 1,) int64, starts of the reads' seeds
+    waiting : (n,) int64, seeds whose buckets were asked for
+    """
+
+    hashes: np.ndarray
+    places: np.ndarray
+    begin: np.ndarray
+    end: np.ndarray
+    frequency: np.ndarray
+    offsets: np.ndarray
+    waiting: np.ndarray
+
+
+@inline
+def tile_of_seeds(longest):
+    """Seeds with room for a tile of reads of up to ``longest`` bp."""
+    room = TILE * longest
+    return Seeds(
+        np.empty(room, dtype=np.uint64),
+        np.empty(room, dtype=np.int64),
+        np.empty(room, dtype=np.int64),
+        np.empty(room, dtype=np.int64),
+        np.empty(room, dtype=np.int64),
+        np.empty(TILE + 1, dtype=np.int64),
+        np.empty(room, dtype=np.int64),
+    )
+
+
+class Genome(NamedTuple):
+    """A reference as reads are looked up in it."""
+
+    index: SeedIndex
+    shape: SeedShape
+    bases: PackedReference
+
+
+class OrientedReads(NamedTuple):
+    """Reads on both strands (extension.orient): read r of strand t begins at offsets[r] + t * offsets[-1].
+
+    strands : uint8, codes, with spare bytes for vectors; offsets : (n_reads + 1,) int64
+    """
+
+    strands: np.ndarray
+    offsets: np.ndarray
+
+
+class Settled(NamedTuple):
+    """Reads of a tile whose place their probes tell.
+
+    n_agreeing : (TILE,) int64, probes that agree; 0 if the read is not settled
+    hit : (TILE,) uint64, word of the leftmost of them on the read as aligned
+    window : (longest + 64,) uint8, room for the reference along a read
+    """
+
+    n_agreeing: np.ndarray
+    hit: np.ndarray
+    window: np.ndarray
+
+
+@inline
+def _lower_bound(entries, begin, end, word, shift):
+    """First index of ``begin..end`` whose entry, shifted right, is not below ``word``."""
+    while begin < end:
+        middle = (begin + end) >> 1
+        if entries[middle] >> shift < word:
+            begin = middle + 1
+        else:
+            end = middle
+    return begin
+
+
+@inline
+def _narrow(entries, begin, end, word, shift):
+    """The part of the sorted ``entries[begin:end]`` that, shifted right, equals ``word``."""
+    if end - begin > _SCAN_LIMIT:
+        begin = _lower_bound(entries, begin, end, word, shift)
+        return begin, _lower_bound(entries, begin, end, word + np.uint64(1), shift)
+    while begin < end and entries[begin] >> shift < word:
+        begin += 1
+    stop = begin
+    while stop < end and entries[stop] >> shift == word:
+        stop += 1
+    return begin, stop
+
+
+class Links(NamedTuple):
+    """Entries of a read's frequent seeds that have the partner which the seed has on the read.
+
+    The read's seed i has two rows, 2 * i for the partner downstream and 2 * i + 1 for the one upstream.
+
+    begin, end : int64, starts and ends in the entries
+    word : uint64, what is sought: rest of the hash and partner
+    """
+
+    begin: np.ndarray
+    end: np.ndarray
+    word: np.ndarray
+
+
+@inline
+def links_of_read(longest):
+    """Links with room for the seeds of a read of ``longest`` bp."""
+    n = 2 * longest
+    return Links(np.empty(n, dtype=np.int64), np.empty(n, dtype=np.int64), np.empty(n, dtype=np.uint64))
+
+
+@inline
+def find_links(entries, seeds, first, last, shape, links):
+    """Find the links of seeds whose frequency is above 0; the others get none.
+
+    All are searched for in step, so that memory answers many at a time.
+    """
+    n = last - first
+    longest_search = ZERO
+    for i in range(first, last):
+        for side in range(2):
+            row = 2 * (i - first) + side
+            links.begin[row] = links.end[row] = seeds.begin[i]
+            if seeds.frequency[i] <= 0:
+                continue
+            step = UPSTREAM if side else DOWNSTREAM
+            bits = partner(seeds.hashes, seeds.places, first, last, i, step, shape)
+            if bits == np.uint64(0):
+                continue
+            rest = entries[seeds.begin[i]] >> _REST_SHIFT
+            links.word[row] = (rest << np.uint64(PARTNER_BITS)) | bits
+            links.end[row] = seeds.end[i]
+            longest_search = max(longest_search, seeds.end[i] - seeds.begin[i])
+    while longest_search > 0:  # lower bounds, by halves
+        longest_search >>= 1
+        for row in range(2 * n):
+            begin, end = links.begin[row], links.end[row]
+            if begin < end:
+                middle = (begin + end) >> 1
+                if entries[middle] >> _PARTNER_SHIFT < links.word[row]:
+                    begin = middle + 1
+                else:
+                    end = middle
+                links.begin[row], links.end[row] = begin, end
+                v.prefetch(entries, (begin + end) >> 1)
+    for row in range(2 * n):
+        i = first + (row >> 1)
+        if links.begin[row] < seeds.end[i] and seeds.frequency[i] > 0:
+            links.end[row] = _run_end(entries, links.begin[row], seeds.end[i], links.word[row])
+
+
+@inline
+def _run_end(entries, begin, end, word):
+    """End of the run of entries from ``begin`` on that have a word, by steps that double, then halve."""
+    step = np.int64(1)
+    while begin < end and entries[min(begin + step, end) - 1] >> _PARTNER_SHIFT == word:
+        begin = min(begin + step, end)
+        step *= 2
+    while step > 1:
+        step >>= 1
+        if begin + step <= end and entries[begin + step - 1] >> _PARTNER_SHIFT == word:
+            begin += step
+    return begin
+
+
+@inline
+def place_hit(entry, place, k, length):
+    """The hit of a seed at ``place`` of a read of ``length`` bases with an entry of the index."""
+    reverse = (np.int64(entry >> np.uint64(POSITION_BITS)) ^ place) & 1
+    position = place >> 1
+    if reverse:
+        position = length - k - position
+    return pack_hit(reverse, np.int64(entry & _POSITION_MASK) - position, position), reverse
+
+
+@kernel
+def probes_needed(longest, scoring):
+    """Probes that must agree, by the length of the read, (longest + 1,) int64.
+
+    The least number of mismatches that puts a rival so far behind a perfect read that its quality is 60.
+    """
+    needed = np.empty(longest + 1, dtype=np.int64)
+    for length in range(longest + 1):
+        score = np.int64(length * scoring.match)
+        n = np.int64(1)
+        while n < length:
+            rival = score - n * (scoring.match + scoring.mismatch)
+            if single_quality(score, rival, np.int64(1), np.int64(length), 0.0, scoring) == MAX_MAPQ:
+                break
+            n += 1
+        needed[length] = n
+    return needed
+
+
+@inline
+def _ask(index, seeds, n_waiting, i):
+    """Ask for a seed's bucket."""
+    v.prefetch(index.buckets, np.int64(seeds.hashes[i] >> np.uint64(64 - index.bucket_bits)))
+    seeds.waiting[n_waiting] = i
+    return n_waiting + 1
+
+
+@inline
+def _resolve(index, seeds, n_waiting):
+    """Find the entries of the seeds that wait."""
+    shift = np.uint64(64 - index.bucket_bits)
+    for w in range(n_waiting):
+        i = seeds.waiting[w]
+        bucket = np.int64(seeds.hashes[i] >> shift)
+        seeds.begin[i] = index.buckets[bucket]
+        seeds.end[i] = index.buckets[bucket + 1]
+        v.prefetch(index.entries, seeds.begin[i])
+    for w in range(n_waiting):
+        i = seeds.waiting[w]
+        word = rest_of_hash(seeds.hashes[i], index.bucket_bits)
+        begin, end = _narrow(index.entries, seeds.begin[i], seeds.end[i], word, _REST_SHIFT)
+        seeds.begin[i], seeds.end[i] = begin, end
+
+
+@inline
+def _agreement(index, seeds, first, last, k, length):
+    """How many probes of a read have one place, all on one diagonal; the leftmost; whether they span it."""
+    n, low, high = np.int64(0), np.uint64(0), np.uint64(0)
+    for i in range(first, last):
+        if seeds.begin[i] == _LATER or seeds.end[i] - seeds.begin[i] != 1:
+            continue
+        hit, _ = place_hit(index.entries[seeds.begin[i]], seeds.places[i], k, length)
+        if n == 0:
+            low, high = hit, hit
+        elif hit_diagonal(hit) != hit_diagonal(low):
+            return np.int64(0), low, False
+        low, high = min(low, hit), max(high, hit)
+        n += 1
+    return n, low, hit_position(low) <= OPEN and length - (hit_position(high) + k) <= OPEN
+
+
+@inline
+def follows(reads, read, strand, diagonal, anchor, bases, scoring, window):
+    """Whether the alignment without gaps on a diagonal leaves no part of a read that could lie elsewhere.
+
+    strand, diagonal, anchor : as in Candidates
+    """
+    length = reads.offsets[read + 1] - reads.offsets[read]
+    begin = reads.offsets[read] + strand * reads.offsets[reads.offsets.size - 1]
+    read_window(bases, contig_at(bases, diagonal + anchor), diagonal, diagonal + length, window)
+    _, score, start, end = best_stretch(reads.strands, begin, window, length, scoring)
+    return score > 0 and start <= OPEN and length - end <= OPEN
+
+
+@inline
+def _settles(reads, read, genome, scoring, needed, seeds, first, last, settled, slot):
+    """Settle a read by its probes if they agree."""
+    length = reads.offsets[read + 1] - reads.offsets[read]
+    n, hit, spans = _agreement(genome.index, seeds, first, last, genome.shape.k, length)
+    settled.hit[slot] = hit
+    settled.n_agreeing[slot] = 0
+    if n < needed[length]:
+        return False
+    strand, diagonal = place_of_diagonal(hit_diagonal(hit))
+    anchor = hit_position(hit)
+    if not spans and not follows(
+        reads, read, strand, diagonal, anchor, genome.bases, scoring, settled.window
+    ):
+        return False
+    settled.n_agreeing[slot] = n
+    return True
+
+
+@inline
+def look_up_tile(reads, first_read, last_read, genome, scoring, needed, scratch, seeds, settled):
+    """Find the seeds of a tile's reads, settle what the probes can, and look up the seeds of the rest.
+
+    Parameters
+    ----------
+    reads : OrientedReads; genome : Genome; scoring : AlignmentScoring
+    needed : from probes_needed
+    scratch : SeedScratch of the longest read
+    seeds, settled : Seeds and Settled, filled
+    """
+    bases, offsets = reads.strands, reads.offsets
+    index, shape = genome.index, genome.shape
+    n, n_waiting = 0, 0
+    for read in range(first_read, last_read):
+        seeds.offsets[read - first_read] = n
+        hashes, places = seeds.hashes[n:], seeds.places[n:]
+        found = extract_syncmers(bases, offsets[read], offsets[read + 1], shape, scratch, hashes, places)
+        reached = 0
+        for i in range(n, n + found):
+            seeds.begin[i] = _LATER
+            if seeds.places[i] >> 1 >= reached:
+                reached = (seeds.places[i] >> 1) + shape.k
+                n_waiting = _ask(index, seeds, n_waiting, i)
+        n += found
+    seeds.offsets[last_read - first_read] = n
+    _resolve(index, seeds, n_waiting)
+    n_waiting = 0
+    for read in range(last_read - first_read):
+        first, last = seeds.offsets[read], seeds.offsets[read + 1]
+        if not _settles(reads, first_read + read, genome, scoring, needed, seeds, first, last, settled, read):
+            for i in range(first, last):
+                if seeds.begin[i] == _LATER:
+                    n_waiting = _ask(index, seeds, n_waiting, i)
+    _resolve(index, seeds, n_waiting)
