@@ -7,7 +7,7 @@ import numpy as np
 from genomehub.config import IndexConfig
 from genomehub.errors import ConfigError, InputError
 from genomehub.kernels import seeds
-from genomehub.types import PackedReference, SeedIndex
+from genomehub.types import NoProgress, PackedReference, Progress, SeedIndex
 
 Arrays = TypeVar("Arrays", bound=tuple[Any, ...])
 
@@ -15,13 +15,18 @@ _MAX_BUCKET_BITS = 30
 _MIN_BUCKET_BITS = 8
 
 
-def build_seed_index(bases: PackedReference, config: IndexConfig = IndexConfig()) -> SeedIndex:  # noqa: B008
+def build_seed_index(
+    bases: PackedReference,
+    config: IndexConfig = IndexConfig(),  # noqa: B008
+    progress: Progress = NoProgress(),  # noqa: B008
+) -> SeedIndex:
     """Find and sort the seeds of a reference.
 
     Parameters
     ----------
     bases : PackedReference, at most 2^32 bases with the padding
     config : IndexConfig
+    progress : told of each contig in each of three passes
 
     Returns
     -------
@@ -39,16 +44,31 @@ def build_seed_index(bases: PackedReference, config: IndexConfig = IndexConfig()
         )
     bases = frozen(bases)
     halves = np.zeros(3, dtype=np.uint32)
-    seeds.fill_buckets(bases, shape, 1, np.empty(0, dtype=np.uint64), halves, False)
+    progress.start("indexing seeds", 3 * int(bases.contig_lengths.sum()), "bp")
+    _fill_buckets(bases, shape, 1, np.empty(0, dtype=np.uint64), halves, False, progress)
     n_seeds = int(halves.sum())
     bits = min(max(_MIN_BUCKET_BITS, n_seeds.bit_length() - 1), _MAX_BUCKET_BITS)
     entries = np.empty(n_seeds, dtype=np.uint64)
     buckets = np.zeros(2**bits + 1, dtype=np.uint32)
-    seeds.fill_buckets(bases, shape, bits, entries, buckets, False)
+    _fill_buckets(bases, shape, bits, entries, buckets, False, progress)
     seeds.counts_to_starts(buckets)
-    seeds.fill_buckets(bases, shape, bits, entries, buckets, True)
+    _fill_buckets(bases, shape, bits, entries, buckets, True, progress)
     seeds.sort_buckets(entries, buckets)
+    progress.finish()
     return SeedIndex(entries, buckets, bits, shape.k, shape.s, shape.partner_first, shape.partner_last)
+
+
+def _fill_buckets(
+    bases: PackedReference, shape: seeds.SeedShape, bits: int, entries: np.ndarray, buckets: np.ndarray,
+    fill: bool, progress: Progress,
+) -> None:  # fmt: skip
+    """One pass over the reference, contig by contig."""
+    for i, length in enumerate(bases.contig_lengths):
+        one = frozen(
+            PackedReference(bases.packed, bases.contig_offsets[i : i + 1], bases.contig_lengths[i : i + 1])
+        )
+        seeds.fill_buckets(one, shape, bits, entries, buckets, fill)
+        progress.advance(int(length))
 
 
 def seed_shape(index: SeedIndex) -> seeds.SeedShape:

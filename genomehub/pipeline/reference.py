@@ -42,9 +42,7 @@ def build_reference(
         writer = write_contigs(folder, read_fasta(source), progress.advance)
         writer.write_table(source.name, as_dict(config))
         progress.finish()
-        progress.start("indexing seeds", None, "")
-        write_seeds(folder, build_seed_index(Reference.open(folder).bases, config))
-        progress.finish()
+        write_seeds(folder, build_seed_index(Reference.open(folder).bases, config, progress))
     return Reference.open(output)
 
 
