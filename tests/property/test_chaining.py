@@ -6,7 +6,14 @@ from hypothesis import strategies as st
 from plain import chaining as plain
 
 from genomehub.align.chains import empty_candidates
-from genomehub.kernels.chaining import ChainLimits, Runs, chain_hits, pack_hit
+from genomehub.kernels.chaining import (
+    CROWD_BITS,
+    ChainLimits,
+    Runs,
+    chain_hits,
+    drop_lonely_hits,
+    pack_hit,
+)
 
 LIMITS = ChainLimits(max_gap=100, max_candidates=24, min_ratio=0.3)
 hits_of_a_read = st.lists(
@@ -63,3 +70,13 @@ def test_chain_hits__weak_chains_are_dropped():
 
 def test_chain_hits__no_hits():
     assert chain([]) == []
+
+
+@settings(max_examples=100, deadline=None)
+@given(hits_of_a_read, st.sampled_from([0.0, 0.1, 0.5, 1.0]))
+def test_drop_lonely_hits__equals_plain(hits, part):
+    words = np.array([pack_hit(*hit) for hit in hits], np.uint64)
+    counts = np.zeros(1 << CROWD_BITS, np.uint16)
+    n = drop_lonely_hits(words, len(hits), counts, part)
+    assert words[:n].tolist() == [int(pack_hit(*hit)) for hit in plain.lonely_dropped(hits, part)]
+    assert not counts.any()
