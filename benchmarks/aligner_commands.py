@@ -11,6 +11,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -87,6 +88,8 @@ ALIGNERS = {
     ),
 }  # fmt: skip
 OURS = "genomehub"
+#: What decides about the bytes and the cost of our index.
+INDEX_SOURCES = ("align/index.py", "kernels/seeds.py", "kernels/sorting.py", "*/reference.py")
 
 
 def why_not(name: str, bwa_mem3_index: Path | None) -> str:
@@ -102,13 +105,17 @@ def why_not(name: str, bwa_mem3_index: Path | None) -> str:
     return ""
 
 
-def identity(name: str) -> str:
-    """Version of an aligner; of genomehub a digest of its sources too. Decides whether a result is stale."""
+def identity(name: str, sources: Sequence[str] = ("**/*.py",)) -> str:
+    """Version of an aligner, which tells whether a kept result is stale.
+
+    For genomehub a digest is added, of those of its files that match ``sources``.
+    """
     command = ["bash", "-c", ALIGNERS[name].version]
     words = subprocess.run(command, capture_output=True, text=True, check=False).stdout.split()
     version = words[-1] if words else "unknown"
     if name != OURS:
         return version
-    sources = sorted(Path(genomehub.__file__).parent.rglob("*.py"))
-    digest = hashlib.sha256(b"".join(path.read_bytes() for path in sources))
+    package = Path(genomehub.__file__).parent
+    paths = sorted({path for pattern in sources for path in package.glob(pattern)})
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in paths))
     return f"{version}-{digest.hexdigest()[:12]}"

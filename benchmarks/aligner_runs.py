@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import placement
-from aligner_commands import ALIGNERS, OURS, identity
+from aligner_commands import ALIGNERS, INDEX_SOURCES, OURS, identity
 from measure import measure
 
 #: Pairs of the input that shows what start-up costs, and of the one that compiles our kernels before.
@@ -92,15 +92,12 @@ class Runs:
             return {**_seconds(usage._asdict()), "output_bytes": size}
 
         kept = folder / f"build.t{threads}.json"
-        usage = self._once(
-            kept, {"aligner": self.identity(name)}, f"{name}: index, {threads} thread(s)", build
-        )
+        usage = self._once(kept, self._index_depends(name), f"{name}: index, {threads} thread(s)", build)
         row = {"task": "aligners.index", "input": self.data.name, "aligner": name, "threads": threads}
         return {**row, "aligner_version": self.identity(name), **usage}
 
     def align(self, name: str, threads: int, repeat: int) -> dict[str, Any]:
         """Align all reads; return what that cost."""
-        self.index(name, threads)
         kept = self.folder / f"{name}.t{threads}.{repeat}.json"
         if not self.bam(name).exists():
             kept.unlink(missing_ok=True)
@@ -156,7 +153,6 @@ class Runs:
         """Align the reads' beginning with genomehub, so that its kernels are compiled; once a program."""
         if not self._is_warm:
             self._is_warm = True
-            self.index(OURS, 1)
             self._say(f"{OURS}: compiling")
             self._align(OURS, 1, self._head(_WARM_UP_PAIRS), self.folder / "warm.bam")
 
@@ -165,8 +161,18 @@ class Runs:
         """The BAM of an aligner."""
         return self.folder / f"{name}.bam"
 
+    def require_index(self, name: str) -> Path:
+        """An aligner's index, built on one thread unless there is one."""
+        if name == "bwa-mem3" and self._bwa_mem3_index is not None:
+            return self._bwa_mem3_index
+        depends = self._index_depends(name)
+        kept = self.index_folder(name).glob("build.t*.json")
+        if not any(json.loads(path.read_text())["depends"] == depends for path in kept):
+            self.index(name, 1)
+        return self.index_folder(name)
+
     def index_folder(self, name: str) -> Path:
-        """The folder of an aligner's index."""
+        """The folder of an aligner's index, whether or not it is there."""
         return self._genome / name
 
     def identity(self, name: str) -> str:
@@ -176,10 +182,13 @@ class Runs:
         return self._identities[name]
 
     # --- within ---------------------------------------------------------------------------------------------
+    def _index_depends(self, name: str) -> dict[str, Any]:
+        return {"aligner": identity(name, INDEX_SOURCES)}
+
     def _align(self, name: str, threads: int, reads: tuple[Path, ...], bam: Path) -> dict[str, Any]:
         if name == OURS:
             self.warm_up()
-        index = self._bwa_mem3_index if name == "bwa-mem3" else self.index_folder(name)
+        index = self.require_index(name)
         script = ALIGNERS[name].align.format(
             index=shlex.quote(str(index)), reads=shlex.join(map(str, reads)), bam=shlex.quote(str(bam)),
             threads=threads, more_threads=threads - 1,

@@ -152,9 +152,9 @@ def index(options: argparse.Namespace) -> list[dict[str, Any]]:
 
 
 def _sharing(runs: Runs) -> dict[str, Any]:
-    runs.index(OURS, 1)
+    index = runs.require_index(OURS)
     row: dict[str, Any] = {"task": "aligners.sharing", "input": runs.data.name, "aligner": OURS}
-    row |= aligner_index.sharing(runs.index_folder(OURS) / "genome.ref")
+    row |= aligner_index.sharing(index / "genome.ref")
     print_sharing(row)
     return row
 
@@ -163,7 +163,8 @@ def profile(options: argparse.Namespace) -> list[dict[str, Any]]:
     """CPU seconds of each stage of genomehub align."""
     runs = Runs(dataset(options), options.folder, None, say)
     runs.warm_up()
-    row = aligner_profile.profile(runs.index_folder(OURS) / "genome.ref", runs.data.reads, runs.folder)
+    index = runs.require_index(OURS) / "genome.ref"
+    row = aligner_profile.profile(index, runs.data.reads, runs.folder)
     print_profile(row)
     return [{**row, "input": runs.data.name}]
 
