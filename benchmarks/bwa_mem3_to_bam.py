@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
-from bwa_mem3 import BwaIndex, MemOpts, ReadPair, align_batch  # type: ignore[import-not-found]
+from bwa_mem3 import BwaIndex, MemOpts, ReadPair, align_batch
 from isal import igzip
 
 #: Pairs aligned at a time; insert sizes are estimated from each batch, as bwa does from its own.

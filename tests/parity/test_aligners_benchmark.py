@@ -1,0 +1,111 @@
+"""benchmarks/aligners.py from end to end with small numbers; its reads beside the genome they are from."""
+
+import gzip
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pysam
+import pytest
+
+pytestmark = pytest.mark.parity
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+COMPLEMENT = str.maketrans("ACGT", "TGCA")
+
+
+def run(program, *arguments):
+    return subprocess.run(
+        [sys.executable, str(BENCHMARKS / program), *map(str, arguments)],
+        check=True, capture_output=True, text=True,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def genome(tmp_path_factory):
+    """A contig of 60 kbp with an underscore in its name, and a phased VCF with SNVs and long indels."""
+    folder = tmp_path_factory.mktemp("genome")
+    bases = np.random.default_rng(2).choice(list("ACGT"), 60_000)
+    text = "".join(bases)
+    (folder / "g.fa").write_text(f">c_1\n{text}\n")
+    rows = []
+    for number, at in enumerate(range(500, 59_000, 500)):
+        genotype = ("0|1", "1|0", "1|1")[number % 3]
+        ref, alt = [
+            (text[at], "ACGT"["TGCA".index(text[at])]),
+            (text[at], text[at] + "ACGTTGCAAC" * 6),
+            (text[at : at + 41], text[at]),
+        ][number % 3]
+        rows.append(f"c_1\t{at + 1}\t.\t{ref}\t{alt}\t.\tPASS\t.\tGT\t{genotype}\n")
+    head = (
+        "##fileformat=VCFv4.2\n##contig=<ID=c_1,length=60000>\n"
+        '##FORMAT=<ID=GT,Number=1,Type=String,Description="x">\n'
+        "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\tS\n"
+    )
+    (folder / "v.vcf").write_text(head + "".join(rows))
+    pysam.tabix_index(str(folder / "v.vcf"), preset="vcf", force=True)
+    return folder, text
+
+
+@pytest.mark.parametrize("length", [100, 150])
+def test_simulate_reads__names_tell_the_truth(genome, length):
+    folder, text = genome
+    options = ["--vcf", folder / "v.vcf.gz", "--pairs", 1000, "--length", length]
+    prefixes = folder / f"a{length}", folder / f"b{length}"
+    for prefix in prefixes:
+        run("simulate_reads.py", folder / "g.fa", prefix, *options)
+    for end in (1, 2):
+        paths = [Path(f"{prefix}_R{end}.fq.gz") for prefix in prefixes]
+        assert paths[0].read_bytes() == paths[1].read_bytes()
+        lines = gzip.decompress(paths[0].read_bytes()).decode().splitlines()
+        assert len(lines) == 4000
+        agree = strands = 0
+        for name, read in zip(lines[::4], lines[1::4], strict=True):
+            assert len(read) == length
+            haplotype_and_contig, *places, _ = name[1:].rsplit("_", 5)
+            assert haplotype_and_contig in ("h1_c_1", "h2_c_1")
+            position, reverse = map(int, places[2 * end - 2 : 2 * end])
+            strands += reverse
+            read = read.translate(COMPLEMENT)[::-1] if reverse else read
+            # the first bases lie where the name says, unless a variant is among them
+            agree += sum(a == b for a, b in zip(read[:20], text[position - 1 :], strict=False)) >= 18
+        assert agree > 850  # an insertion of 60 bp every 1,500 bp, on two of three haplotypes
+        assert 400 < strands < 600
+
+
+def test_quick__all_of_it_and_resumes(tmp_path):
+    history = tmp_path / "rows.jsonl"
+    options = ["quick", "--folder", tmp_path / "f", "--pairs", 300, "--json", history]
+    options += ["--aligners", "genomehub", "bwa"]
+    first = run("aligners.py", *options)
+    rows = [json.loads(line) for line in history.read_text().splitlines()]
+    tasks = [row["task"].removeprefix("aligners.") for row in rows]
+    assert tasks == ["index", "index", "align", "align", "accuracy", "accuracy", "sharing", "real", "profile"]
+    assert all(row["git_sha"] and row["machine"]["cores"] for row in rows)
+    speed, accuracy, real, profile = rows[2], rows[4], rows[-2], rows[-1]
+    assert speed["ratio"] == 1
+    assert speed["seconds"] > speed["fixed_seconds"] * 0.5
+    assert accuracy["reads"] == 600
+    assert accuracy["right_percent"] > 95
+    assert real["near_percent"] > 99
+    assert real["duplicates"]["samtools"]["equal_percent"] > 99.9
+    # A stage that the pipeline no longer has belongs into STAGES of benchmarks/aligner_profile.py.
+    assert profile["missing"] == []
+    assert profile["stages"]["seeds and chains"] > 0
+    assert sum(profile["stages"].values()) == pytest.approx(profile["seconds"])
+    assert (tmp_path / "f" / "tiny-2x150-mapping-quality.png").stat().st_size > 10_000
+    assert "repeat 1" in first.stderr
+    again = run("aligners.py", "compare", "--genome", "tiny", *options[1:])
+    assert "repeat" not in again.stderr
+    assert "Placement of simulated reads" in again.stdout
+
+
+def test_compare__names_what_is_lacking(tmp_path):
+    result = subprocess.run(
+        [sys.executable, str(BENCHMARKS / "aligners.py"), "compare", "--folder", str(tmp_path)],
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert result.returncode == 2
+    assert "one of the arguments --genome --reference is required" in result.stderr
