@@ -5,12 +5,12 @@
 
 writes OUT/reads_R1.fq.gz and OUT/reads_R2.fq.gz, in random order. A pair is named
 
-    h<haplotype>_<contig>_<position 1>_<reverse 1>_<position 2>_<reverse 2>_<number>
+    h<haplotype>_<contig>_<first 1>-<last 1>_<reverse 1>_<first 2>-<last 2>_<reverse 2>_<number>
 
-with 1-based leftmost positions on the reference (of the haplotype 0 if there are no variants): positions on a
-haplotype are lifted back through the chain file of ``bcftools consensus``. Needs art_illumina (Debian:
-art-nextgen-simulation-tools), and bcftools and samtools where variants are given. The same options and seed
-give the same bytes.
+with the 1-based positions of the reads' outermost bases on the reference, the lower one first (haplotype 0 if
+there are no variants). Positions on a haplotype are lifted back through the chain file of ``bcftools
+consensus``. Needs art_illumina (Debian: art-nextgen-simulation-tools), and bcftools where variants are given.
+The same options and seed give the same bytes.
 """
 
 import argparse
@@ -123,7 +123,9 @@ def simulate_haplotype(haplotype: Haplotype, depth: float, protocol: Protocol, f
     sam = Path(f"{prefix}.sam")
     os.mkfifo(sam)
     names: list[str] = []
-    reader = threading.Thread(target=lambda: names.extend(_true_names(sam, haplotype)), daemon=True)
+    reader = threading.Thread(
+        target=lambda: names.extend(_true_names(sam, haplotype, protocol.length)), daemon=True
+    )
     reader.start()
     _run([
         "art_illumina", "-ss", protocol.system, "-p", "-l", str(protocol.length), "-f", f"{depth:.6f}",
@@ -137,30 +139,30 @@ def simulate_haplotype(haplotype: Haplotype, depth: float, protocol: Protocol, f
     return Pairs(names, (ends[0][0], ends[1][0]), (ends[0][1], ends[1][1]))
 
 
-def _true_names(sam: Path, haplotype: Haplotype) -> Iterator[str]:
+def _true_names(sam: Path, haplotype: Haplotype, length: int) -> Iterator[str]:
     """Names of pairs, from ART's SAM, which has a pair's two reads one after the other."""
     contigs: list[str] = []
-    places: list[tuple[int, int]] = []
+    placed: list[tuple[int, int]] = []
     with sam.open() as file:
         for line in file:
             if line[0] == "@":
                 continue
             fields = line.split("\t", 4)
             contigs.append(fields[2])
-            places.append((int(fields[3]) - 1, int(fields[1])))
-    start, flag = np.array(places, np.int64).reshape(-1, 2).T
+            placed.append((int(fields[3]) - 1, int(fields[1])))
+    start, flag = np.array(placed, np.int64).reshape(-1, 2).T
+    last = start + length - 1  # sequencing errors that are indels move it by a base or two
     if haplotype.lifts is not None:
         names = np.array(contigs)
         for contig, lift in haplotype.lifts.items():
             there = names == contig
-            start[there] = lift.to_reference(start[there])
+            start[there], last[there] = lift.to_reference(start[there]), lift.to_reference(last[there])
     # The first of a pair's two lines is not always the first end.
     first = np.arange(0, start.size, 2) + (flag[::2] & 0x40 == 0)
     second = first ^ 1
-    position, reverse = start + 1, (flag >> 4) & 1
-    columns = np.stack([first, position[first], reverse[first], position[second], reverse[second]], axis=1)
-    for line, position1, reverse1, position2, reverse2 in columns.tolist():
-        place1, place2 = f"{position1}_{reverse1}", f"{position2}_{reverse2}"
+    ends = [column[rows] for rows in (first, second) for column in (start + 1, last + 1, (flag >> 4) & 1)]
+    for line, *places in np.stack([first, *ends], axis=1).tolist():
+        place1, place2 = ["{}-{}_{}".format(*places[end : end + 3]) for end in (0, 3)]
         yield f"h{haplotype.number}_{contigs[line]}_{place1}_{place2}"
 
 

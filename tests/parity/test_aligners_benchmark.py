@@ -66,12 +66,15 @@ def test_simulate_reads__names_tell_the_truth(genome, length):
             assert len(read) == length
             haplotype_and_contig, *places, _ = name[1:].rsplit("_", 5)
             assert haplotype_and_contig in ("h1_c_1", "h2_c_1")
-            position, reverse = map(int, places[2 * end - 2 : 2 * end])
+            place, reverse = places[2 * end - 2], int(places[2 * end - 1])
+            first, last = map(int, place.split("-"))
             strands += reverse
             read = read.translate(COMPLEMENT)[::-1] if reverse else read
-            # the first bases lie where the name says, unless a variant is among them
-            agree += sum(a == b for a, b in zip(read[:20], text[position - 1 :], strict=False)) >= 18
-        assert agree > 850  # an insertion of 60 bp every 1,500 bp, on two of three haplotypes
+            # the first and the last bases lie where the name says, unless a variant is among them
+            head, tail = text[first - 1 : first + 19], text[last - 20 : last]
+            agree += sum(a == b for a, b in zip(read[:20], head, strict=True)) >= 18
+            agree += sum(a == b for a, b in zip(read[-20:], tail, strict=True)) >= 18
+        assert agree > 1_700  # an insertion of 60 bp every 1,500 bp
         assert 400 < strands < 600
 
 

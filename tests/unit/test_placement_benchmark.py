@@ -142,6 +142,10 @@ def alignment(name, flag, contig, position, quality, cigar="100M"):
         ("h0_c1_500_0_800_1_0", 0x41, "c1", 540, "40S60M", True),  # 40 bases clipped: starts at 500
         ("h0_c1_500_0_800_1_0", 0x41, "c1", 501, "40S60M", True),  # begins within an insertion
         ("h0_c1_500_0_800_1_0", 0x41, "c1", 540, "60M40S", False),
+        ("h1_c1_500-630_0_800-899_1_0", 0x41, "c1", 550, "20S80M", True),  # 31 bases deleted, 20 clipped
+        ("h1_c1_500-599_0_800-930_1_0", 0x91, "c1", 800, "80M20S", True),
+        ("h1_c1_500-599_0_800-930_1_0", 0x91, "c1", 840, "80M20S", True),  # ends at 939 but for the clip
+        ("h1_c1_500-599_0_800-899_1_0", 0x41, "c1", 540, "100M", False),
     ],
 )
 def test_score__one_read(tmp_path, name, flag, contig, position, cigar, right):
