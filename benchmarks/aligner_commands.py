@@ -88,6 +88,8 @@ ALIGNERS = {
     ),
 }  # fmt: skip
 OURS = "genomehub"
+#: Makes an index of bwa-mem2's format of the index that bwa left at {prefix}.
+BWA_MEM3_INDEX = f"{_PYTHON} {shlex.quote(str(Path(__file__).with_name('bwa_mem2_index.py')))} {{prefix}}"
 #: What decides about the bytes and the cost of our index.
 INDEX_SOURCES = ("align/index.py", "kernels/seeds.py", "kernels/sorting.py", "*/reference.py")
 
@@ -100,8 +102,8 @@ def why_not(name: str, bwa_mem3_index: Path | None) -> str:
     if name == "bwa-mem3":
         if importlib.util.find_spec("bwa_mem3") is None:
             return "the Python package bwa-mem3 is not installed"
-        if bwa_mem3_index is None:
-            return "its bindings build no index: name one of bwa-mem2's format with --bwa-mem3-index PREFIX"
+        if bwa_mem3_index is None and shutil.which("bwa") is None:
+            return "its bindings build no index, and there is no bwa to make one from: see --bwa-mem3-index"
     return ""
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import placement
-from aligner_commands import ALIGNERS, INDEX_SOURCES, OURS, identity
+from aligner_commands import ALIGNERS, BWA_MEM3_INDEX, INDEX_SOURCES, OURS, identity
 from measure import measure
 
 #: Pairs of the input that shows what start-up costs, and of the one that compiles our kernels before.
@@ -57,7 +57,7 @@ class Runs:
     ----------
     data : Dataset
     folder : for everything; indexes are shared between data sets of one genome
-    bwa_mem3_index : prefix of an index, for this aligner alone
+    bwa_mem3_index : prefix of an index for bwa-mem3; None makes one of bwa's
     say : called with what is going on
     """
 
@@ -74,7 +74,7 @@ class Runs:
 
     # --- what is measured -----------------------------------------------------------------------------------
     def index(self, name: str, threads: int) -> dict[str, Any] | None:
-        """Build an index, unless it is there; return what it cost, None for one that the user brought."""
+        """Build an index, unless it is there; return what it cost, None if the aligner builds none itself."""
         if not ALIGNERS[name].build:
             return None
         folder = self.index_folder(name)
@@ -163,8 +163,8 @@ class Runs:
 
     def require_index(self, name: str) -> Path:
         """An aligner's index, built on one thread unless there is one."""
-        if name == "bwa-mem3" and self._bwa_mem3_index is not None:
-            return self._bwa_mem3_index
+        if name == "bwa-mem3":
+            return self._bwa_mem3_index or self._convert_bwa_index()
         depends = self._index_depends(name)
         kept = self.index_folder(name).glob("build.t*.json")
         if not any(json.loads(path.read_text())["depends"] == depends for path in kept):
@@ -182,6 +182,19 @@ class Runs:
         return self._identities[name]
 
     # --- within ---------------------------------------------------------------------------------------------
+    def _convert_bwa_index(self) -> Path:
+        """The prefix of an index for bwa-mem3, made of bwa's."""
+        prefix = self.require_index("bwa") / "genome.fa"
+        self._once(
+            prefix.with_name("bwa-mem3.json"),
+            self._index_depends("bwa"),
+            "bwa-mem3: index of bwa-mem2's format from bwa's",
+            lambda: measure(
+                BWA_MEM3_INDEX.format(prefix=shlex.quote(str(prefix))), prefix.with_name("bwa-mem3.log")
+            )._asdict(),
+        )
+        return prefix
+
     def _index_depends(self, name: str) -> dict[str, Any]:
         return {"aligner": identity(name, INDEX_SOURCES)}
 

@@ -78,6 +78,32 @@ def test_simulate_reads__names_tell_the_truth(genome, length):
         assert 400 < strands < 600
 
 
+def test_bwa_mem2_index__by_hand(tmp_path):
+    """Every part of the index beside what sorting all suffixes says."""
+    text = "".join(np.random.default_rng(3).choice(list("ACGT"), 999)) + "ACACACACAC" * 20
+    (tmp_path / "g.fa").write_text(f">a\n{text}\n")
+    subprocess.run(["bwa", "index", str(tmp_path / "g.fa")], check=True, capture_output=True)
+    run("bwa_mem2_index.py", tmp_path / "g.fa")
+    both = text + text.translate(COMPLEMENT)[::-1]
+    n = len(both) + 1
+    suffixes = sorted(range(n), key=lambda place: both[place:])  # the end of the text sorts first
+    assert (tmp_path / "g.fa.0123").read_bytes() == bytes("ACGT".index(base) for base in both)
+    raw = (tmp_path / "g.fa.bwt.2bit.64").read_bytes()
+    numbers = np.frombuffer(raw[:48], np.int64).tolist()
+    assert numbers == [n, *(sum(both.count(b) for b in "ACGT"[:k]) for k in range(5))]
+    blocks = np.frombuffer(raw[48 : 48 + 64 * (n // 64 + 1)], np.uint64).reshape(-1, 8)
+    before = "".join(both[place - 1] if place else "$" for place in suffixes)
+    for block, row in enumerate(range(0, n, 64)):
+        assert blocks[block, :4].tolist() == [before[:row].count(base) for base in "ACGT"]
+        for base, word in zip("ACGT", blocks[block, 4:].tolist(), strict=True):
+            stands = "".join("1" if c == base else "0" for c in before[row : row + 64])
+            assert word == int(stands.ljust(64, "0"), 2)
+    rest = raw[48 + 64 * (n // 64 + 1) :]
+    places = np.frombuffer(rest[n // 8 + 1 : 5 * (n // 8 + 1)], np.uint32)
+    assert places[: -(-n // 8)].tolist() == suffixes[::8]
+    assert int.from_bytes(rest[-8:], "little") == suffixes.index(0)
+
+
 def test_quick__all_of_it_and_resumes(tmp_path):
     history = tmp_path / "rows.jsonl"
     options = ["quick", "--folder", tmp_path / "f", "--pairs", 300, "--json", history]
