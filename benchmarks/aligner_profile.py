@@ -13,6 +13,7 @@ import functools
 import importlib
 import json
 import operator
+import resource
 import subprocess
 import sys
 import threading
@@ -53,6 +54,8 @@ class Clocks:
 
     def __init__(self) -> None:
         self.seconds: collections.Counter[str] = collections.Counter()
+        self.raised: collections.Counter[str] = collections.Counter()  # peak memory, bytes
+        self.peak = _peak_rss()
         self._lock = threading.Lock()
         self._local = threading.local()
 
@@ -63,6 +66,9 @@ class Clocks:
         if stack:
             with self._lock:
                 self.seconds[stack[-1]] += now - self._local.since
+                peak = _peak_rss()
+                self.raised[stack[-1]] += peak - self.peak
+                self.peak = peak
         if enter is None:
             stack.pop()
         else:
@@ -95,6 +101,11 @@ class Clocks:
             yield item
 
 
+def _peak_rss() -> int:
+    unit = 1 if sys.platform == "darwin" else 1024  # bytes there, KiB elsewhere
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
 def install(clocks: Clocks, stages: Sequence[tuple[str, str, str]] = STAGES) -> list[str]:
     """Put clocks around the functions; return the names that are not there (any more)."""
     missing = []
@@ -116,7 +127,8 @@ def profile(reference: Path, reads: Sequence[Path], folder: Path) -> dict[str, A
     -------
     row : ``stages``, CPU seconds by stage; ``per_million_pairs``, the same for 10^6 pairs, without
         start-up; ``seconds``, all of the process; ``pairs``; ``missing``, names in STAGES that the pipeline
-        lacks: their time is in the stage around them or in "rest"
+        lacks: their time is in the stage around them or in "rest"; ``peak_rss_bytes`` of the process, and
+        ``raised_bytes``, by how much each stage raised it
     """
     command = [sys.executable, __file__, *map(str, (reference, *reads, folder / "profile.bam"))]
     answer = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
@@ -140,12 +152,16 @@ def _main(reference: str, read1: str, read2: str, output: str) -> None:
     clocks = Clocks()
     missing = install(clocks)
     lane = Lane(default_read_group(read1, "S", "S", "ILLUMINA"), read1, read2)
-    started = time.process_time()
+    started, clocks.peak = time.process_time(), _peak_rss()
+    start_rss = clocks.peak
     summary = align.align(reference, [lane], output, sort_config=SortConfig(level=1), threads=1)
     total = time.process_time()
     stages = {START_UP: started, **{stage: clocks.seconds[stage] for stage, _, _ in STAGES}}
     stages[REST] = total - sum(stages.values())
+    raised = {START_UP: start_rss, **{stage: clocks.raised[stage] for stage, _, _ in STAGES}}
+    raised[REST] = _peak_rss() - sum(raised.values())
     row = {"pairs": summary.reads // 2, "seconds": total, "stages": stages, "missing": missing}
+    row |= {"peak_rss_bytes": _peak_rss(), "raised_bytes": raised}
     print(json.dumps(row))
 
 

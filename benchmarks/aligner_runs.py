@@ -115,11 +115,12 @@ class Runs:
         -------
         row : ``seconds`` is the least CPU time of the repeats and ``seconds_median`` their median, start-up
             included; ``fixed_seconds`` is the least of two runs on 50 pairs; ``per_million_pairs`` is
-            (seconds - fixed_seconds) for 10^6 pairs
+            (seconds - fixed_seconds) for 10^6 pairs, None where that is less than start-up
         """
         usages = [self.align(name, threads, repeat) for repeat in range(repeats)]
         fixed = min(self._start_up(name, threads, repeat)["seconds"] for repeat in range(2))
         seconds = [usage["seconds"] for usage in usages]
+        variable = min(seconds) - fixed
         n_pairs = self._once(self.folder / "pairs.json", self._reads_depend(), "", self._count)["pairs"]
         return {
             "task": "aligners.align",
@@ -134,7 +135,7 @@ class Runs:
             "wall_seconds": min(usage["wall_seconds"] for usage in usages),
             "peak_rss_bytes": max(usage["peak_rss_bytes"] for usage in usages),
             "fixed_seconds": fixed,
-            "per_million_pairs": (min(seconds) - fixed) / n_pairs * 1e6,
+            "per_million_pairs": variable / n_pairs * 1e6 if variable > fixed else None,
             "output_bytes": usages[-1]["output_bytes"],
         }
 

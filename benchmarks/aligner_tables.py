@@ -64,7 +64,7 @@ def print_speed(rows: list[dict[str, Any]], threads: int) -> None:
         [
             (
                 row["aligner"], f"{row['ratio']:.2f}" if "ratio" in row else "",
-                *(f"{row[name]:.1f}" for name in times),
+                *("-" if row[name] is None else f"{row[name]:.1f}" for name in times),
                 _megabytes(row["peak_rss_bytes"]), _megabytes(row["output_bytes"]),
             )
             for row in rows
@@ -138,17 +138,15 @@ def print_real(row: dict[str, Any]) -> None:
 def print_profile(row: dict[str, Any]) -> None:
     """CPU seconds of our stages."""
     title(f"Where genomehub align spends its time: {row['pairs']:,} pairs, one thread")
-    rates, seconds = row["per_million_pairs"], row["stages"]
+    rates, raised = row["per_million_pairs"], row["raised_bytes"]
     rows = [
         (
-            stage,
-            f"{spent:.2f}",
-            f"{rates[stage]:.2f}" if stage in rates else "",
-            f"{100 * spent / row['seconds']:.1f}",
+            stage, f"{seconds:.2f}", f"{rates[stage]:.2f}" if stage in rates else "",
+            f"{100 * seconds / row['seconds']:.1f}", _megabytes(raised[stage]),
         )
-        for stage, spent in seconds.items()
-    ]
-    rows.append(("all", f"{row['seconds']:.2f}", f"{sum(rates.values()):.2f}", "100.0"))
-    table(("stage", "CPU s", "CPU s per 1 M pairs", "%"), rows)
+        for stage, seconds in row["stages"].items()
+    ]  # fmt: skip
+    total = f"{row['seconds']:.2f}", f"{sum(rates.values()):.2f}", "100.0", _megabytes(row["peak_rss_bytes"])
+    table(("stage", "CPU s", "CPU s per 1 M pairs", "%", "raises the peak by MB"), [*rows, ("all", *total)])
     if row["missing"]:
         print(f"not clocked, because the pipeline has no such function: {', '.join(row['missing'])}")

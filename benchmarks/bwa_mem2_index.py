@@ -72,10 +72,11 @@ def sample_suffixes(blocks, primary, starts, n_rows, high, low):
 
 
 def convert(prefix: str) -> None:
-    """Write bwa-mem2's two files beside bwa's; the index is there when the second is whole."""
+    """Write bwa-mem2's two files beside bwa's; the index is there when both are whole."""
     head = np.fromfile(f"{prefix}.bwt", np.int64, 5)
     primary, ends = int(head[0]), head[1:]  # ends: of the bases A, C, G, T among the sorted suffixes
     n_rows = int(ends[3]) + 1
+    _write_text(prefix, (n_rows - 1) // 2)
     words = np.asarray(np.memmap(f"{prefix}.bwt", np.uint32, "r", offset=40))
     blocks = np.zeros((n_rows // _ROWS + 1, 8), np.uint64)
     mark_rows(words, primary, n_rows, blocks)
@@ -83,7 +84,6 @@ def convert(prefix: str) -> None:
     high = np.zeros(n_rows // _SAMPLING + 1, np.int8)
     low = np.zeros(n_rows // _SAMPLING + 1, np.uint32)
     sample_suffixes(blocks, primary, starts, n_rows, high, low)
-    _write_text(prefix, (n_rows - 1) // 2)
     partial = Path(f"{prefix}.bwt.2bit.64.part")
     with partial.open("wb") as out:
         for array in (np.array([n_rows, 0, *ends], np.int64), blocks, high, low, np.array([primary])):
