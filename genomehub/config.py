@@ -82,6 +82,10 @@ class AlignConfig:
             )
 
 
+#: Choices of SortConfig.duplicate_tags.
+DUPLICATE_TAGS = ("none", "optical", "all")
+
+
 @dataclasses.dataclass(frozen=True)
 class SortConfig:
     """Alignments to a sorted, duplicate-marked file.
@@ -91,7 +95,11 @@ class SortConfig:
     duplicate_bins : bins whose duplicates are decided at a time
     spill_buffer_bytes : records held in memory before they are spilled to their bins
     min_duplicate_quality : Phred from which a base counts when the best of duplicates is chosen (picard: 15)
-    level : BGZF compression, 1 (quick) to 9 (small)
+    optical_distance : pixels within which duplicates of a tile are optical (picard: 100; patterned flow cells
+        need 2,500)
+    duplicate_tags : which duplicates are told apart by a DT tag, SQ for optical ones and LB for others:
+        "none", "optical" or "all" (picard: TAGGING_POLICY)
+    level, cram_level : compression of BAM and of CRAM, 1 (quick) to 9 (small)
     """
 
     templates_per_batch: int = 2**15
@@ -99,7 +107,22 @@ class SortConfig:
     duplicate_bins: int = 16
     spill_buffer_bytes: int = 2**28
     min_duplicate_quality: int = 15
+    optical_distance: int = 100
+    duplicate_tags: str = "none"
     level: int = 1
+    cram_level: int = 5
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.optical_distance < 2**20:
+            raise ConfigError(
+                f"optical_distance {self.optical_distance}: is counted in pixels, 0 to {2**20 - 1}. Use 100, "
+                "or 2500 for patterned flow cells."
+            )
+        if self.duplicate_tags not in DUPLICATE_TAGS:
+            raise ConfigError(
+                f'duplicate_tags "{self.duplicate_tags}": is none of {", ".join(DUPLICATE_TAGS)}. Name one '
+                "of them."
+            )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -35,13 +35,21 @@ class Cost:
 def measure(command: str, wall_seconds: float) -> Cost:
     """Return what this process and its finished children have cost so far."""
     usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    unit = 1 if sys.platform == "darwin" else 1024  # ru_maxrss is in bytes there, in KiB elsewhere
     return Cost(
         command=command,
         core_seconds=round(sum(usage.ru_utime + usage.ru_stime for usage in usages), 3),
         wall_seconds=round(wall_seconds, 3),
-        peak_rss_bytes=max(usage.ru_maxrss for usage in usages) * unit,
+        peak_rss_bytes=max(_rss_bytes(usage) for usage in usages),
     )
+
+
+def peak_rss_bytes() -> int:
+    """Return the largest resident memory that this process has had so far."""
+    return _rss_bytes(resource.getrusage(resource.RUSAGE_SELF))
+
+
+def _rss_bytes(usage: resource.struct_rusage) -> int:
+    return usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)  # in bytes there, in KiB elsewhere
 
 
 def write(cost: Cost, path: str | os.PathLike[str]) -> None:

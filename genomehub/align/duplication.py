@@ -11,7 +11,7 @@ from genomehub import __version__
 
 @dataclasses.dataclass(frozen=True)
 class LibraryDuplication:
-    """What picard's DuplicationMetrics tell of one library; optical duplicates are not told apart."""
+    """What picard's DuplicationMetrics tell of one library; duplicate pairs include optical ones."""
 
     library: str
     unpaired_reads_examined: int
@@ -20,6 +20,7 @@ class LibraryDuplication:
     unmapped_reads: int
     unpaired_read_duplicates: int
     read_pair_duplicates: int
+    read_pair_optical_duplicates: int
 
     @property
     def duplicate_reads(self) -> int:
@@ -34,8 +35,20 @@ class LibraryDuplication:
 
     @property
     def estimated_library_size(self) -> int | None:
-        """Distinct templates in the library; None if there are no duplicate pairs to tell it by."""
-        return estimate_library_size(self.read_pairs_examined, self.read_pair_duplicates)
+        """Distinct templates in the library; None if there are no duplicate pairs to tell it by.
+
+        Optical duplicates say nothing of the library, so they are left out.
+        """
+        optical = self.read_pair_optical_duplicates
+        return estimate_library_size(self.read_pairs_examined - optical, self.read_pair_duplicates - optical)
+
+    def return_on_sequencing(self, multiple: float) -> float:
+        """Factor by which distinct templates grow if ``multiple`` times as much is sequenced."""
+        size = self.estimated_library_size
+        if size is None:
+            return multiple
+        unique = self.read_pairs_examined - self.read_pair_duplicates
+        return size * (1 - math.exp(-multiple * self.read_pairs_examined / size)) / unique
 
 
 def estimate_library_size(n_pairs: int, n_duplicates: int) -> int | None:
@@ -66,25 +79,12 @@ def estimate_library_size(n_pairs: int, n_duplicates: int) -> int | None:
     return int(unique * (low + high) / 2)
 
 
-def return_on_sequencing(n_pairs: int, n_duplicates: int, multiple: float) -> float:
-    """Return the factor by which distinct templates grow if ``multiple`` times as much is sequenced.
-
-    Examples
-    --------
-    >>> round(return_on_sequencing(1000, 100, 2.0), 2)
-    1.81
-    """
-    size = estimate_library_size(n_pairs, n_duplicates)
-    if size is None:
-        return multiple
-    return size * (1 - math.exp(-multiple * n_pairs / size)) / (n_pairs - n_duplicates)
-
-
 _COLUMNS = (
     "LIBRARY", "UNPAIRED_READS_EXAMINED", "READ_PAIRS_EXAMINED", "SECONDARY_OR_SUPPLEMENTARY_RDS",
     "UNMAPPED_READS", "UNPAIRED_READ_DUPLICATES", "READ_PAIR_DUPLICATES", "READ_PAIR_OPTICAL_DUPLICATES",
     "PERCENT_DUPLICATION", "ESTIMATED_LIBRARY_SIZE",
 )  # fmt: skip
+_SET_COLUMNS = ("all_sets", "optical_sets", "non_optical_sets")
 _HISTOGRAM_MULTIPLES = 100
 
 
@@ -94,8 +94,9 @@ def metrics_text(libraries: Sequence[LibraryDuplication], set_sizes: np.ndarray)
     Parameters
     ----------
     libraries : one row each
-    set_sizes : (n,) int64, sets of pairs by size - 1; printed with the expected return on more sequencing if
-        there is one library, as picard does
+    set_sizes : (3, n) int64, sets of pairs by size - 1: all; optical duplicates and one; without optical
+        duplicates. Printed after the expected return on more sequencing, which is told if there is one
+        library only, as picard does
     """
     lines = [
         "## htsjdk.samtools.metrics.StringHeader",
@@ -106,17 +107,28 @@ def metrics_text(libraries: Sequence[LibraryDuplication], set_sizes: np.ndarray)
         *(_metrics_row(library) for library in libraries),
         "",
     ]
-    if len(libraries) == 1 and libraries[0].estimated_library_size is not None:
-        lines += ["## HISTOGRAM\tjava.lang.Double", "BIN\tCoverageMult\tall_sets"]
-        pairs, duplicates = libraries[0].read_pairs_examined, libraries[0].read_pair_duplicates
-        for k in range(1, _HISTOGRAM_MULTIPLES + 1):
-            growth = return_on_sequencing(pairs, duplicates, k)
-            lines.append(f"{k:.1f}\t{growth:.6f}\t{set_sizes[k - 1] if k <= len(set_sizes) else 0}")
+    library = libraries[0]
+    has_return = len(libraries) == 1 and library.estimated_library_size is not None
+    if has_return or set_sizes.any():
+        shown = [k for k in range(3) if set_sizes[k].any()]
+        names = ["CoverageMult"] * has_return + [_SET_COLUMNS[k] for k in shown]
+        lines += ["## HISTOGRAM\tjava.lang.Double", "\t".join(["BIN" if has_return else "set_size", *names])]
+        for size in range(1, max(_HISTOGRAM_MULTIPLES, set_sizes.shape[1]) + 1):
+            is_multiple = has_return and size <= _HISTOGRAM_MULTIPLES
+            counts = [int(set_sizes[k, size - 1]) if size <= set_sizes.shape[1] else 0 for k in shown]
+            if is_multiple or any(counts):
+                growth = library.return_on_sequencing(size) if is_multiple else 0
+                lines.append("\t".join([f"{size:.1f}", *[_decimal(growth)] * has_return, *map(str, counts)]))
         lines.append("")
     return "\n".join(lines) + "\n"
 
 
 def _metrics_row(library: LibraryDuplication) -> str:
     size = library.estimated_library_size
-    values = [*dataclasses.astuple(library), 0, f"{library.fraction:.6f}", "" if size is None else size]
+    values = [*dataclasses.astuple(library), _decimal(library.fraction), "" if size is None else size]
     return "\t".join(map(str, values))
+
+
+def _decimal(value: float) -> str:
+    """A number as picard prints it: at most six places."""
+    return f"{value:.6f}".rstrip("0").rstrip(".")

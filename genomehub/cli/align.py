@@ -14,7 +14,7 @@ from genomehub.cli.options import (
     threads_option,
     verbosity_options,
 )
-from genomehub.config import AlignConfig, SortConfig
+from genomehub.config import DUPLICATE_TAGS, AlignConfig, SortConfig
 from genomehub.errors import ConfigError
 from genomehub.files import atomic_output
 
@@ -45,8 +45,23 @@ _FIELDS = ("ID", "LB", "PL", "PU")
     "for none; READS2 '-' for single reads.",
 )  # fmt: skip
 @click.option(
-    "--level", type=click.IntRange(1, 9), default=SortConfig.level, show_default=True,
-    help="Compression of BAM, 1 (quick) to 9 (small).",
+    "--level", type=click.IntRange(1, 9), default=None,
+    help=f"Compression, 1 (quick) to 9 (small).  [default: {SortConfig.level} for BAM, "
+    f"{SortConfig.cram_level} for CRAM]",
+)  # fmt: skip
+@click.option(
+    "--optical-distance", type=click.IntRange(0, 2**20 - 1), default=SortConfig.optical_distance,
+    show_default=True, metavar="PIXELS",
+    help="Duplicates so close on a tile are optical; 2500 for patterned flow cells.",
+)  # fmt: skip
+@click.option(
+    "--duplicate-tags", type=click.Choice(DUPLICATE_TAGS), default=SortConfig.duplicate_tags,
+    show_default=True,
+    help="Duplicates that get a DT tag: optical ones SQ, with 'all' the others LB.",
+)  # fmt: skip
+@click.option(
+    "--sort-memory", type=click.IntRange(1), default=SortConfig.spill_buffer_bytes >> 20, show_default=True,
+    metavar="MIB", help="Memory for aligned records before they are written to bins on disk.",
 )  # fmt: skip
 @click.option("--metrics", type=click.Path(dir_okay=False), help="Write duplicate metrics, as picard does.")
 @click.option("--json", "json_path", type=click.Path(dir_okay=False), help="Write a summary as JSON.")
@@ -61,7 +76,8 @@ _FIELDS = ("ID", "LB", "PL", "PU")
 @click.argument("reads", nargs=-1, type=click.Path(), metavar="[READS1 [READS2]]")
 def command(
     reference: str, sample: str, output: str, library: str | None, platform: str, read_group: str,
-    lanes: tuple[tuple[str, str, str], ...], level: int, metrics: str | None, json_path: str | None,
+    lanes: tuple[tuple[str, str, str], ...], level: int | None,
+    optical_distance: int, duplicate_tags: str, sort_memory: int, metrics: str | None, json_path: str | None,
     temporary: str | None, threads: int | None, scheduler_file: str | None, reads: tuple[str, ...],
 ) -> None:  # fmt: skip
     """Align reads and write them sorted, duplicate-marked and indexed, as BAM or CRAM.
@@ -87,7 +103,13 @@ def command(
             [_lane(fields, r1, r2, sample, library or sample, platform) for fields, r1, r2 in given],
             output,
             AlignConfig(),
-            SortConfig(level=level),
+            SortConfig(
+                spill_buffer_bytes=sort_memory << 20,
+                optical_distance=optical_distance,
+                duplicate_tags=duplicate_tags,
+                level=level or SortConfig.level,
+                cram_level=level or SortConfig.cram_level,
+            ),
             threads=threads,
             scheduler_file=scheduler_file,
             metrics=metrics,

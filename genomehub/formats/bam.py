@@ -1,10 +1,12 @@
-"""BAM and CRAM out: the header, batches of alignments as record bytes, CRAM and indexes through htslib.
+"""BAM and CRAM out: the header, batches of alignments as record bytes, CRAM and its index through htslib.
 
 Reading is in alignment_reader.py; order, duplicates and files in pieces are in store/alignments.py. The
 header says nothing of paths or time: the same reads give the same file.
 """
 
 import struct
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -14,7 +16,7 @@ import pysam
 
 from genomehub import __version__
 from genomehub.errors import ResourceError
-from genomehub.formats.cram_header import replace_header
+from genomehub.formats.bai import scheme_of
 from genomehub.kernels.records import encode_records
 from genomehub.kernels.row_texts import (
     PADDING,
@@ -27,8 +29,7 @@ from genomehub.kernels.row_texts import (
 from genomehub.kernels.spill import reorder_records, sort_keys
 from genomehub.types import AlignmentBatch, Contig, PackedReference, ReadBatch, ReadGroup
 
-#: The longest contig that a BAI index covers; CSI serves beyond (SAM 1.6, section 5.2).
-_MAX_BAI_CONTIG = 1 << 29
+_VIEW = "import sys, pysam; pysam.view(*sys.argv[1:], catch_stdout=False)"
 
 
 class EncodedBatch(NamedTuple):
@@ -114,35 +115,34 @@ def index_suffix(path: Path, contigs: Sequence[Contig]) -> str:
     """Return the suffix of the index that goes with an output: .bai, .csi or .crai."""
     if path.suffix == ".cram":
         return ".crai"
-    return ".csi" if any(contig.length > _MAX_BAI_CONTIG for contig in contigs) else ".bai"
+    return ".csi" if scheme_of(contigs).is_csi else ".bai"
 
 
-def write_index(path: Path, index: Path) -> None:
-    """Make the index of a finished BAM or CRAM file; its kind follows from the suffix of ``index``."""
-    options = ["-c"] if index.suffix == ".csi" else []
-    _run(pysam.index, *options, "-o", str(index), str(path))
+def convert_to_cram(bam: Path, cram: Path, fasta: Path, level: int) -> None:
+    """Write a sorted BAM as CRAM 3.0 against the reference's own FASTA.
 
-
-def convert_to_cram(bam: Path, cram: Path, fasta: Path, header: str) -> None:
-    """Write a sorted BAM as CRAM 3.0 against the reference's own FASTA; ``bam`` is removed on the way.
-
-    NM is stored, as htsjdk does not restore it. htslib encodes in one thread: with several, its choice of
-    codecs depends on which is first.
+    NM is stored, as htsjdk does not restore it. htslib encodes in one thread, as with several its choice of
+    codecs depends on which is first; and in a process of its own, as samtools' commands share globals.
     """
-    with_path = bam.with_suffix(".cram")
-    options = ["-O", "cram,version=3.0", "--output-fmt-option", "store_nm=1", "-T", str(fasta)]
-    _run(pysam.view, "--no-PG", *options, "-o", str(with_path), str(bam))
-    bam.unlink()
-    replace_header(with_path, cram, header)
-    with_path.unlink()
+    options = ["--output-fmt-option", f"level={level}", "--output-fmt-option", "store_nm=1", "-T", str(fasta)]
+    arguments = ["--no-PG", "-O", "cram,version=3.0", *options, "-o", str(cram), str(bam)]
+    command = [sys.executable, "-P", "-c", _VIEW, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise _htslib_error(cram, done.stderr)
 
 
-def _run(command: object, *arguments: str) -> None:
+def index_cram(path: Path, index: Path) -> None:
+    """Make the CRAI index of a finished CRAM file."""
     try:
-        command(*arguments, catch_stdout=False)  # type: ignore[operator]
+        pysam.index("-o", str(index), str(path), catch_stdout=False)
     except pysam.SamtoolsError as error:
-        message = " ".join(str(error).split())
-        raise ResourceError(
-            f"{arguments[-1]}: htslib could not write or index it ({message[:200]}). Check that the disk has "
-            "room, then run the same command again."
-        ) from error
+        raise _htslib_error(path, str(error)) from error
+
+
+def _htslib_error(path: Path, message: str) -> ResourceError:
+    said = " ".join(message.split())
+    return ResourceError(
+        f"{path}: htslib could not write or index it ({said[-200:]}). Check that the disk has room, then run "
+        "the same command again."
+    )

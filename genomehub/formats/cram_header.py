@@ -1,18 +1,21 @@
-"""The header container of a CRAM 3.0 file, written anew without what htslib adds.
+"""CRAM 3.0 files from pieces: one header, the containers of all pieces, one end.
 
-htslib puts the absolute path of the reference into @SQ (UR): it names a machine and makes equal runs differ.
-The containers that follow do not depend on the header's bytes, so only the first one is replaced (CRAM 3.0,
-sections 6 to 8).
+Each piece is a CRAM file of its own, made by htslib. The header is written anew without what htslib adds: it
+puts the absolute path of the reference into @SQ (UR), which names a machine and makes equal runs differ.
+Containers do not depend on the header's bytes (CRAM 3.0, sections 6 to 8), except for the count of records
+before them, which starts anew in each piece, as after samtools cat.
 """
 
 import shutil
 import struct
 import zlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO
 
+#: The empty container that ends every CRAM 3.0 file.
+EOF_CONTAINER = bytes.fromhex("0f000000ffffffff0fe0454f4600000000010005bdd94f0001000606010001000100ee63014b")
 _DEFINITION_BYTES = 26  # magic, version, file id
-_FILE_ID_AT = 6
 _ITF8_MORE, _LTF8_MORE = 4, 8  # bytes that may follow the first of a number
 _RAW, _FILE_HEADER = 0, 0  # block compression method and content type
 
@@ -41,14 +44,18 @@ def header_container(text: str) -> bytes:
     return head + struct.pack("<I", zlib.crc32(head)) + block
 
 
-def replace_header(source: Path, target: Path, text: str) -> None:
-    """Copy a CRAM 3.0 file with another header text, and a file id that says nothing."""
-    with source.open("rb") as old, target.open("wb") as new:
-        definition = old.read(_DEFINITION_BYTES)
-        new.write(definition[:_FILE_ID_AT].ljust(_DEFINITION_BYTES, b"\0"))
-        _skip_container(old)
+def join_pieces(pieces: Iterable[Path], target: Path, text: str) -> None:
+    """Write a CRAM 3.0 file of the containers of all pieces, with another header and an empty file id."""
+    with target.open("wb") as new:
+        new.write(b"CRAM\x03\x00".ljust(_DEFINITION_BYTES, b"\0"))
         new.write(header_container(text))
-        shutil.copyfileobj(old, new, 1 << 22)
+        for piece in pieces:
+            with piece.open("rb") as old:
+                old.seek(_DEFINITION_BYTES)
+                _skip_container(old)
+                shutil.copyfileobj(old, new, 1 << 20)
+            new.seek(-len(EOF_CONTAINER), 1)  # the next piece takes the place of this one's end
+        new.write(EOF_CONTAINER)
 
 
 def _skip_container(handle: BinaryIO) -> None:

@@ -1,5 +1,7 @@
 """Spilled records (kernels/records.py) to coordinate order, with duplicates marked."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from genomehub.kernels._jit import borrowing
@@ -12,8 +14,28 @@ PADDING = 64
 #: Sort key of reads without a place: after every position.
 UNPLACED = np.int64(2**62)
 
+#: Bytes of a DT tag.
+TAG_BYTES = 6
+
 _AHEAD = 4  # records whose memory is asked for before they are copied
 _UNMAPPED, _DUPLICATE = int(Flag.UNMAPPED), int(Flag.DUPLICATE)
+_OPTICAL_TAG = np.uint64(int.from_bytes(b"DTZSQ\0", "little"))
+_LIBRARY_TAG = np.uint64(int.from_bytes(b"DTZLB\0", "little"))
+
+
+class DuplicateBits(NamedTuple):
+    """Which templates are duplicates, and how that is told besides the FLAG.
+
+    bits : (n_templates // 8 + 1,) uint8, bit t & 7 of byte t >> 3 is set for a duplicate template
+    optical : the same of optical duplicates, which get the tag DT:Z:SQ; empty if they get none
+    tags_all : whether other duplicates get DT:Z:LB
+    tag_bytes : bytes that a record may grow by
+    """
+
+    bits: np.ndarray
+    optical: np.ndarray
+    tags_all: bool
+    tag_bytes: int
 
 
 @borrowing
@@ -66,6 +88,88 @@ def scan_spill(spill, contig_offsets, keys, starts):
 
 
 @borrowing
+def _place_in_bin(spill, at, contig_offsets, bin_start):
+    """Position of the record at ``at`` from its bin's start; 0 for all records without a place."""
+    contig = np.int32(load_word(spill, at + PREFIX + 4, 4))
+    start = np.int32(load_word(spill, at + PREFIX + 8, 4))
+    return contig_offsets[contig] + start - bin_start if contig >= 0 else 0
+
+
+@borrowing
+def _record_bytes(spill, at):
+    return PREFIX + 4 + np.int64(load_word(spill, at + PREFIX, 4))
+
+
+@borrowing
+def count_bytes(spill, end, contig_offsets, bin_start, n_bytes):
+    """Add the bytes of records in ``spill[:end]`` to n_bytes, (bin width,) int64, by position in the bin."""
+    at = 0
+    while at < end:
+        size = _record_bytes(spill, at)
+        n_bytes[_place_in_bin(spill, at, contig_offsets, bin_start)] += size
+        at += size
+
+
+@borrowing
+def assign_parts(n_bytes, part_bytes, parts):
+    """Cut a bin into parts of at most ``part_bytes`` by position; return how many parts there are.
+
+    Parameters
+    ----------
+    n_bytes : (bin width,) int64, bytes of the records at each position
+    parts : (bin width,) int64, receives the part of each position; the first of several if more than a part
+        lies at one
+    """
+    part = 0
+    filled = 0
+    for i in range(n_bytes.size):
+        if filled > 0 and filled + n_bytes[i] > part_bytes:
+            part += 1
+            filled = 0
+        parts[i] = part
+        filled += n_bytes[i]
+        if filled > part_bytes:
+            part += filled // part_bytes
+            filled = part_bytes
+    return part + 1
+
+
+@borrowing
+def put_in_parts(spill, stretch, contig_offsets, bin_start, layout, out):
+    """Find the part of each record of a stretch of a bin.
+
+    Parameters
+    ----------
+    spill : (n_bytes + PADDING,) uint8
+    stretch : begin of a record, and where to stop before the next one
+    layout : parts, from assign_parts; bytes put so far at each position (updated); part_bytes
+    out : the part of each record, and its start in ``spill`` (one more: the end), both int64
+
+    Returns
+    -------
+    number of records
+    """
+    parts, put, part_bytes = layout
+    part_of, starts = out
+    at, limit = stretch
+    n = 0
+    while at < limit:
+        place = _place_in_bin(spill, at, contig_offsets, bin_start)
+        part_of[n], starts[n] = parts[place] + put[place] // part_bytes, at
+        size = _record_bytes(spill, at)
+        put[place] += size
+        at += size
+        n += 1
+    starts[n] = at
+    return n
+
+
+@borrowing
+def _has_bit(bits, template):
+    return (bits[template >> 3] >> np.uint8(template & 7)) & np.uint8(1) != np.uint8(0)
+
+
+@borrowing
 def gather_records(spill, starts, order, duplicates, out):
     """Copy spilled records in sorted order, without prefix, and mark those of duplicate templates.
 
@@ -74,13 +178,14 @@ def gather_records(spill, starts, order, duplicates, out):
     spill : (n_bytes + PADDING,) uint8
     starts : (n_records + 1,) int64, from scan_spill
     order : (n,) int64, indices of records to copy
-    duplicates : (n_templates // 8 + 1,) uint8, bit t & 7 of byte t >> 3 is set for a duplicate template
-    out : (n_bytes + PADDING,) uint8
+    duplicates : DuplicateBits
+    out : (n_bytes + n * duplicates.tag_bytes + PADDING,) uint8
 
     Returns
     -------
     bytes written
     """
+    bits, optical = duplicates.bits, duplicates.optical
     at = 0
     for i in range(order.size):
         if i + _AHEAD < order.size:
@@ -91,9 +196,16 @@ def gather_records(spill, starts, order, duplicates, out):
         begin += PREFIX
         for step in range(0, end - begin, 64):
             store(out, at + step, load(spill, begin + step, 64))
+        size = end - begin
         flag = np.uint16(load_word(out, at + 18, 2))
-        is_duplicate = (duplicates[template >> 3] >> np.uint8(template & 7)) & np.uint8(1)
-        if is_duplicate and not flag & _UNMAPPED:
+        if _has_bit(bits, template) and not flag & _UNMAPPED:
             store_word(out, at + 18, np.uint16(flag | _DUPLICATE))
-        at += end - begin
+            if optical.size > 0 and _has_bit(optical, template):
+                store_word(out, at + size, _OPTICAL_TAG)
+                size += TAG_BYTES
+            elif duplicates.tags_all:
+                store_word(out, at + size, _LIBRARY_TAG)
+                size += TAG_BYTES
+            store_word(out, at, np.int32(size - 4))
+        at += size
     return at

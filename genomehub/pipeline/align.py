@@ -7,6 +7,8 @@ fixed size and all is put together in input or genome order, so the bytes do not
 
 import dataclasses
 import functools
+import itertools
+import logging
 import os
 import tempfile
 import time
@@ -20,27 +22,36 @@ from genomehub.align import duplicates
 from genomehub.align.duplication import LibraryDuplication, metrics_text
 from genomehub.align.mapper import estimate_insert_sizes, map_batch
 from genomehub.config import AlignConfig, SortConfig
+from genomehub.cost import peak_rss_bytes
 from genomehub.errors import ConfigError
 from genomehub.files import atomic_output, os_error, require_writable_parent
 from genomehub.formats import bam, bgzf
+from genomehub.formats.bai import IndexBuilder, scheme_of
+from genomehub.formats.cram_header import join_pieces
 from genomehub.formats.fastq import Lane, read_batches
+from genomehub.kernels.bam_index import Scheme
+from genomehub.kernels.spill import TAG_BYTES, DuplicateBits
 from genomehub.pipeline.align_summary import AlignSummary
 from genomehub.pipeline.workers import Workers
 from genomehub.store.alignments import (
     BinJob,
     BinLayout,
     BinStore,
+    FinishedBin,
     Piece,
     bin_jobs,
     cut_records,
     cut_rows,
     finish_bin,
+    is_deep,
+    split_bin,
 )
 from genomehub.store.reference import Reference
 from genomehub.types import Flag, InsertSizeModel, NoProgress, Progress, ReadBatch, ReadGroup
 
 _SUFFIXES = (".bam", ".cram")
-_MARK_WORDS = 3
+_MARK_WORDS = 4
+_log = logging.getLogger("genomehub.align")
 #: What is counted of each batch, in this order.
 _COUNTS = ("reads", "mapped", "proper", "supplementary")
 
@@ -59,6 +70,7 @@ class BatchResult(NamedTuple):
     n_templates: int
     records: list[Piece]
     marks: list[Piece]
+    other_ends: list[Piece]
     examined: np.ndarray
     counts: np.ndarray
 
@@ -79,30 +91,56 @@ class BatchTask:
         alignments = map_batch(reads, reference.seeds, reference.bases, self.align, item.insert_sizes)
         texts = bam.record_texts(reference.contigs, self.groups[group])
         encoded = bam.encode_batch(reads, alignments, reference.bases, texts)
-        marks, examined = duplicates.template_marks(
+        marks, other_ends, examined = duplicates.template_marks(
             reads, alignments, self.libraries[group], self.sort.min_duplicate_quality
         )
-        places = duplicates.places(marks, reference.bases.contig_offsets)
+        places = duplicates.places(marks[:, 0], reference.bases.contig_offsets)
+        other_places = duplicates.places(other_ends, reference.bases.contig_offsets)
+        marks_layout = BinLayout.of(reference.bases, _marks_width(self.sort))
         return BatchResult(
             group,
             len(reads.name_offsets) - 1,
             cut_records(encoded, BinLayout.of(reference.bases, self.sort.bin_bp)),
-            cut_rows(marks, places, BinLayout.of(reference.bases, _marks_width(self.sort))),
+            cut_rows(marks, places, marks_layout),
+            cut_rows(other_ends, other_places, marks_layout),
             examined,
             _count(alignments.flag),
         )
 
 
+class MarksItem(NamedTuple):
+    """A task: files of the marks and the other ends of one bin, and how many they hold."""
+
+    marks: str
+    n_marks: int
+    other_ends: str
+    n_other_ends: int
+
+
 @dataclasses.dataclass(frozen=True)
 class DecideTask:
-    """Decides the duplicates of one bin of marks, given as its file and how many it holds."""
+    """Decides the duplicates of one bin of marks."""
 
     n_libraries: int
+    optical_distance: int
 
-    def __call__(self, item: tuple[str, int]) -> duplicates.Decisions:
-        path, n = item
-        words = np.fromfile(path, dtype=np.uint64, count=n * _MARK_WORDS)
-        return duplicates.decide(words.reshape(n, _MARK_WORDS), self.n_libraries)
+    def __call__(self, item: MarksItem) -> duplicates.Decisions:
+        marks = np.fromfile(item.marks, dtype=np.uint64, count=item.n_marks * _MARK_WORDS)
+        other_ends = np.empty(0, dtype=np.uint64)
+        if item.n_other_ends:
+            other_ends = np.fromfile(item.other_ends, dtype=np.uint64, count=item.n_other_ends)
+        marks = marks.reshape(item.n_marks, _MARK_WORDS)
+        return duplicates.decide(marks, other_ends, self.n_libraries, self.optical_distance)
+
+
+@dataclasses.dataclass(frozen=True)
+class SplitTask:
+    """Cuts a deep bin into parts."""
+
+    layout: BinLayout
+
+    def __call__(self, job: BinJob) -> list[BinJob]:
+        return split_bin(job, self.layout)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,15 +148,42 @@ class FinishTask:
     """Sorts, marks and compresses a bin."""
 
     reference: str
+    duplicates: str
+    tags: str
+    scheme: Scheme
     level: int
 
-    def __call__(self, job: BinJob) -> list[bytes]:
-        return finish_bin(job, _open(self.reference).bases.contig_offsets, self.level)
+    def __call__(self, job: BinJob) -> FinishedBin:
+        offsets = _open(self.reference).bases.contig_offsets
+        return finish_bin(job, offsets, _open_bits(self.duplicates, self.tags), self.scheme, self.level)
+
+
+@dataclasses.dataclass(frozen=True)
+class CramTask:
+    """Turns a sorted BAM file into CRAM and removes it."""
+
+    reference: str
+    level: int
+
+    def __call__(self, path: Path) -> Path:
+        cram = path.with_suffix(".cram")
+        bam.convert_to_cram(path, cram, _open(self.reference).fasta, self.level)
+        path.unlink()
+        return cram
 
 
 @functools.lru_cache(maxsize=2)
 def _open(path: str) -> Reference:
     return Reference.open(path)
+
+
+@functools.lru_cache(maxsize=2)
+def _open_bits(path: str, tags: str) -> DuplicateBits:
+    """The bits that _Run.decide left; those of optical duplicates are the second half."""
+    bits, optical = np.load(path)
+    if tags == "none":
+        return DuplicateBits(bits, optical[:0], tags_all=False, tag_bytes=0)
+    return DuplicateBits(bits, optical, tags_all=tags == "all", tag_bytes=TAG_BYTES)
 
 
 def _marks_width(config: SortConfig) -> int:
@@ -161,7 +226,7 @@ def align(
     InputError, StoreError, ResourceError
         Of reading, of the reference, of writing; nothing is left under a final name.
     """
-    started = time.monotonic(), time.process_time()
+    started = time.monotonic(), _core_seconds()
     output, lanes = _checked_output(output), _checked_lanes(lanes)
     reference = Reference.open(reference_path)
     run = _Run(
@@ -174,15 +239,25 @@ def align(
             tempfile.TemporaryDirectory(prefix=f".{output.name}.", suffix=".tmp", dir=folder) as spill,
             Workers(threads, scheduler_file) as workers,
         ):
-            run.align(workers, Path(spill))
-            run.decide(workers)
-            _publish(run, workers, output)
+            stages = {
+                "aligning": lambda: run.align(workers, Path(spill)),
+                "deciding": lambda: run.decide(workers),
+                "writing": lambda: _publish(run, workers, output),
+            }
+            for stage, work in stages.items():
+                work()
+                run.peak_rss_bytes[stage] = peak_rss_bytes()
     except OSError as error:
         raise os_error(output, error) from error
     if metrics is not None:
         with atomic_output(metrics) as path:
             path.write_text(metrics_text(run.libraries(), run.set_sizes))
-    return run.summary(time.monotonic() - started[0], time.process_time() - started[1])
+    return run.summary(time.monotonic() - started[0], _core_seconds() - started[1])
+
+
+def _core_seconds() -> float:
+    """CPU time of this process and of its children, which encode CRAM."""
+    return sum(os.times()[:4])
 
 
 def _publish(run: "_Run", workers: Workers, output: Path) -> None:
@@ -190,21 +265,30 @@ def _publish(run: "_Run", workers: Workers, output: Path) -> None:
     index = Path(f"{output}{bam.index_suffix(output, run.reference.contigs)}")
     with atomic_output(output) as path, atomic_output(index) as index_path:
         try:
-            _write(run, workers, path)
-            bam.write_index(path, index_path)
+            if path.suffix == ".bam":
+                index_path.write_bytes(run.write_bam(workers, path))
+            else:
+                _write_cram(run, workers, path, index_path)
         except OSError as error:
             raise os_error(output, error) from error
 
 
-def _write(run: "_Run", workers: Workers, path: Path) -> None:
-    if path.suffix == ".bam":
-        run.write_bam(workers, path)
-        return
-    sorted_bam = run.spill / "sorted.bam"
-    run.write_bam(workers, sorted_bam)
-    run.progress.start("writing CRAM", None, "")
-    bam.convert_to_cram(sorted_bam, path, run.reference.fasta, run.header)
+def _write_cram(run: "_Run", workers: Workers, path: Path, index: Path) -> None:
+    """Write BAM files of wide bins, encode them side by side, and join the containers."""
+    pieces = run.write_pieces(workers)
+    run.progress.start("writing CRAM", len(pieces), "pieces")
+    encoded = workers.map(CramTask(str(run.reference.path), run.cram_level), pieces)
+    join_pieces(_consumed(encoded, run.progress), path, run.header)
+    bam.index_cram(path, index)
     run.progress.finish()
+
+
+def _consumed(paths: Iterator[Path], progress: Progress) -> Iterator[Path]:
+    """Files that are removed when the next one is asked for."""
+    for path in paths:
+        yield path
+        path.unlink()
+        progress.advance(1)
 
 
 def _checked_output(output: str | os.PathLike[str]) -> Path:
@@ -247,14 +331,15 @@ class _Run:
         self._align_config, self._sort_config = align_config, sort_config
         self.groups = tuple(dict.fromkeys(lane.read_group for lane in lanes))
         self._library_names = tuple(dict.fromkeys(group.library for group in self.groups))
-        duplicates.check_limits(len(self._library_names), len(reference.contigs))
+        duplicates.check_limits(len(self._library_names), len(reference.contigs), len(self.groups))
         self._insert_sizes: dict[str, InsertSizeModel] = {}
         n_libraries = len(self._library_names)
-        self._examined = np.zeros((n_libraries, 3), dtype=np.int64)
+        self._examined = np.zeros((n_libraries, 4), dtype=np.int64)
         self._counts = np.zeros((n_libraries, len(_COUNTS)), dtype=np.int64)
-        self._duplicates = np.zeros((n_libraries, 2), dtype=np.int64)
-        self.set_sizes = np.zeros(duplicates.MAX_SET_SIZE, dtype=np.int64)
+        self._duplicates = np.zeros((n_libraries, 3), dtype=np.int64)
+        self.set_sizes = np.zeros((3, duplicates.MAX_SET_SIZE), dtype=np.int64)
         self._n_templates = 0
+        self.peak_rss_bytes: dict[str, int] = {}
 
     def align(self, workers: Workers, spill: Path) -> None:
         """Align all reads into bins."""
@@ -262,19 +347,22 @@ class _Run:
         config = self._sort_config
         self._records = BinStore(spill, "records", config.spill_buffer_bytes)
         self._marks = BinStore(spill, "marks", config.spill_buffer_bytes // 8)
+        self._other_ends = BinStore(spill, "ends", config.spill_buffer_bytes // 32)
         libraries = tuple(self._library_names.index(group.library) for group in self.groups)
         task = BatchTask(str(self.reference.path), self.groups, libraries, self._align_config, config)
         self.progress.start("aligning", None, "templates")
         for result in workers.map(task, self._items()):
             self._records.add(result.records)
             self._marks.add(result.marks)
+            self._other_ends.add(result.other_ends)
             library = libraries[result.read_group]
             self._examined[library] += result.examined
             self._counts[library] += result.counts
             self._n_templates += result.n_templates
             self.progress.advance(result.n_templates)
         self._records.seal()
-        self._marks.seal()
+        self._marks.flush()
+        self._other_ends.flush()
         self.progress.finish()
 
     def _items(self) -> Iterator[BatchItem]:
@@ -291,18 +379,37 @@ class _Run:
                 yield BatchItem(reads, self._insert_sizes[lane.read_group.id])
 
     def decide(self, workers: Workers) -> None:
-        """Decide which templates are duplicates and leave a bit for each in a file."""
-        flags = np.zeros(self._n_templates // 8 + 1, dtype=np.uint8)
-        items = [(str(self._marks.path(number)), n) for number, n in sorted(self._marks.counts.items())]
+        """Decide which templates are duplicates and which of those optical; leave bits for each in a file."""
+        bits = np.zeros((2, self._n_templates // 8 + 1), dtype=np.uint8)
+        ends = self._other_ends
+        items = [
+            MarksItem(str(self._marks.path(number)), n, str(ends.path(number)), ends.counts.get(number, 0))
+            for number, n in sorted(self._marks.counts.items())
+        ]
+        task = DecideTask(len(self._library_names), self._sort_config.optical_distance)
         self.progress.start("finding duplicates", len(items), "bins")
-        for decisions in workers.map(DecideTask(len(self._library_names)), items):
-            bits = np.uint8(1) << (decisions.ordinals & 7).astype(np.uint8)
-            np.bitwise_or.at(flags, decisions.ordinals >> 3, bits)
+        for item, decisions in zip(items, workers.map(task, items), strict=True):
+            for row, ordinals in zip(
+                bits, (decisions.ordinals, decisions.ordinals[decisions.optical]), strict=True
+            ):
+                np.bitwise_or.at(row, ordinals >> 3, np.uint8(1) << (ordinals & 7).astype(np.uint8))
             self._duplicates += decisions.counts
             self.set_sizes += decisions.set_sizes
+            Path(item.marks).unlink()
+            Path(item.other_ends).unlink(missing_ok=True)
             self.progress.advance(1)
-        np.save(self._duplicates_path, flags)
+        np.save(self._duplicates_path, bits)
         self.progress.finish()
+        self._warn_of_names()
+
+    def _warn_of_names(self) -> None:
+        n_pairs, n_unknown = int(self._examined[:, 0].sum()), int(self._examined[:, 3].sum())
+        if n_unknown:
+            _log.warning(
+                "%s of %s pairs have names that tell no tile and position (Illumina writes five or seven "
+                "fields between colons, these last): they count as no optical duplicates.",
+                f"{n_unknown:,}", f"{n_pairs:,}",
+            )  # fmt: skip
 
     @property
     def header(self) -> str:
@@ -313,23 +420,67 @@ class _Run:
     def _duplicates_path(self) -> Path:
         return self.spill / "duplicates.npy"
 
-    def write_bam(self, workers: Workers, path: Path) -> None:
-        """Finish all bins and write them as one BAM file; each bin's file is removed once it is written."""
-        header = bam.header_bytes(self.header, self.reference.contigs)
-        layout = BinLayout.of(self.reference.bases, self._sort_config.bin_bp)
-        jobs = bin_jobs(self._records, layout, self._duplicates_path)
-        level = self._sort_config.level
-        self.progress.start("sorting and writing", len(jobs), "bins")
+    @property
+    def cram_level(self) -> int:
+        """Compression of CRAM."""
+        return self._sort_config.cram_level
+
+    def write_bam(self, workers: Workers, path: Path) -> bytes:
+        """Finish all bins, write them as one BAM file and return its index (BAI or CSI)."""
+        scheme = scheme_of(self.reference.contigs)
+        index = IndexBuilder(len(self.reference.contigs), scheme)
         with path.open("wb") as handle:
-            handle.writelines(bgzf.compress(np.frombuffer(header, dtype=np.uint8), level))
-            results = workers.map(FinishTask(str(self.reference.path), level), jobs)
-            for job, blocks in zip(jobs, results, strict=True):
-                handle.writelines(blocks)
-                if job.part + 1 == job.n_parts:
-                    Path(job.path).unlink()
-                self.progress.advance(1)
+            handle.writelines(self._header_blocks())
+            for _, finished in self._finished(workers):
+                index.add(finished.index_part, handle.tell())
+                handle.writelines(finished.blocks)
+            end = handle.tell()
             handle.write(bgzf.EOF_BLOCK)
+        return index.index(end)
+
+    def write_pieces(self, workers: Workers) -> list[Path]:
+        """Finish all bins and write them as BAM files of the width of duplicate bins, in order."""
+        width = _marks_width(self._sort_config)
+        paths = []
+        groups = itertools.groupby(self._finished(workers), key=lambda item: item[0].start // width)
+        for number, group in groups:
+            paths.append(self.spill / f"{number:07d}.bam")
+            with paths[-1].open("wb") as handle:
+                handle.writelines(self._header_blocks())
+                for _, finished in group:
+                    handle.writelines(finished.blocks)
+                handle.write(bgzf.EOF_BLOCK)
+        return paths
+
+    def _header_blocks(self) -> list[bytes]:
+        header = bam.header_bytes(self.header, self.reference.contigs)
+        return bgzf.compress(np.frombuffer(header, dtype=np.uint8), self._sort_config.level)
+
+    def _finished(self, workers: Workers) -> Iterator[tuple[BinJob, FinishedBin]]:
+        """Bins in order; the file of each is removed when the next one is asked for."""
+        config = self._sort_config
+        jobs = self._jobs(workers)
+        task = FinishTask(
+            str(self.reference.path),
+            str(self._duplicates_path),
+            config.duplicate_tags,
+            scheme_of(self.reference.contigs),
+            config.level,
+        )
+        self.progress.start("sorting and writing", len(jobs), "bins")
+        for job, finished in zip(jobs, workers.map(task, jobs), strict=True):
+            yield job, finished
+            Path(job.path).unlink()
+            self.progress.advance(1)
         self.progress.finish()
+
+    def _jobs(self, workers: Workers) -> list[BinJob]:
+        """Jobs that finish the bins, deep ones in parts."""
+        layout = BinLayout.of(self.reference.bases, self._sort_config.bin_bp)
+        jobs = bin_jobs(self._records, layout)
+        deep = [job for job in jobs if is_deep(job)]
+        parts = dict(zip(deep, workers.map(SplitTask(layout), deep), strict=True))
+        return [part for job in jobs for part in parts.get(job, [job])]
 
     def libraries(self) -> list[LibraryDuplication]:
         """Duplication of each library."""
@@ -343,6 +494,7 @@ class _Run:
                 unmapped_reads=int(self._examined[i, 2]),
                 unpaired_read_duplicates=int(self._duplicates[i, 1]),
                 read_pair_duplicates=int(self._duplicates[i, 0]),
+                read_pair_optical_duplicates=int(self._duplicates[i, 2]),
             )
             for i, name in enumerate(self._library_names)
         ]
@@ -360,6 +512,7 @@ class _Run:
             supplementary=supplementary,
             libraries=libraries,
             insert_sizes=self._insert_sizes,
+            peak_rss_bytes=self.peak_rss_bytes,
             wall_seconds=round(wall_seconds, 2),
             core_seconds=round(core_seconds, 2),
         )

@@ -13,6 +13,7 @@ class AlignSummary(NamedTuple):
     reads, mapped, properly_paired, duplicates : primary records; supplementary : the others
     libraries : duplication of each library
     insert_sizes : model of each read group
+    peak_rss_bytes : largest resident memory of this process until the end of each stage; names of stages
     wall_seconds, core_seconds : of the whole run; core seconds of workers elsewhere are not known here
     """
 
@@ -24,6 +25,7 @@ class AlignSummary(NamedTuple):
     supplementary: int
     libraries: tuple[LibraryDuplication, ...]
     insert_sizes: dict[str, InsertSizeModel]
+    peak_rss_bytes: dict[str, int]
     wall_seconds: float
     core_seconds: float
 
@@ -44,6 +46,7 @@ class AlignSummary(NamedTuple):
                 "read_pairs_examined": library.read_pairs_examined,
                 "unpaired_reads_examined": library.unpaired_reads_examined,
                 "read_pair_duplicates": library.read_pair_duplicates,
+                "read_pair_optical_duplicates": library.read_pair_optical_duplicates,
                 "unpaired_read_duplicates": library.unpaired_read_duplicates,
                 "fraction_duplication": round(library.fraction, 6),
                 "estimated_library_size": library.estimated_library_size,

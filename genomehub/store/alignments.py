@@ -12,14 +12,29 @@ from typing import NamedTuple
 import numpy as np
 
 from genomehub.formats import bgzf
+from genomehub.formats.bai import IndexPart, join, walk
 from genomehub.formats.bam import EncodedBatch
-from genomehub.kernels.spill import PADDING, UNPLACED, gather_records, scan_spill
+from genomehub.kernels.bam_index import Scheme
+from genomehub.kernels.records import PREFIX
+from genomehub.kernels.spill import (
+    PADDING,
+    UNPLACED,
+    DuplicateBits,
+    assign_parts,
+    count_bytes,
+    gather_records,
+    put_in_parts,
+    reorder_records,
+    scan_spill,
+)
 from genomehub.types import PackedReference
 
-#: Uncompressed bytes that are gathered and compressed at a time within a bin.
-_SLICE_BYTES = 16 << 20
-#: Spilled bytes above which a bin is finished in several parts: bounds what one task returns.
+#: Bytes that are gathered and compressed, or split, at a time within a bin.
+_SLICE_BYTES = 2 << 20
+#: Spilled bytes above which a bin is split: bounds what one task holds and returns.
 _PART_BYTES = 256 << 20
+#: Bytes of the smallest spilled record: template, fixed part, a name of one byte.
+_LEAST_RECORD = PREFIX + 37
 
 
 class BinLayout(NamedTuple):
@@ -126,47 +141,98 @@ class BinStore:
 
 
 class BinJob(NamedTuple):
-    """A part of a bin to finish.
+    """A bin to finish, or a part of a deep one.
 
     path : file of the spilled records; n_records : in it
     start : first global position of the bin
-    part, n_parts : which of how many parts of equal size
-    duplicates : file of the bits of duplicate templates
     """
 
     path: str
     n_records: int
     start: int
-    part: int
-    n_parts: int
-    duplicates: str
 
 
-def bin_jobs(store: BinStore, layout: BinLayout, duplicates: Path) -> list[BinJob]:
+class FinishedBin(NamedTuple):
+    """What a bin becomes: BGZF blocks, and what the index must know of them (offsets from the first)."""
+
+    blocks: list[bytes]
+    index_part: IndexPart
+
+
+def bin_jobs(store: BinStore, layout: BinLayout) -> list[BinJob]:
     """Return the jobs that finish all bins, in the order of the output."""
-    jobs = []
-    for number in sorted(store.counts):
-        n_parts = -(-store.n_bytes[number] // _PART_BYTES)
-        start = number * layout.width
-        jobs += [
-            BinJob(str(store.path(number)), store.counts[number], start, part, n_parts, str(duplicates))
-            for part in range(n_parts)
-        ]
-    return jobs
+    return [
+        BinJob(str(store.path(number)), store.counts[number], number * layout.width)
+        for number in sorted(store.counts)
+    ]
 
 
-def finish_bin(job: BinJob, contig_offsets: np.ndarray, level: int) -> list[bytes]:
-    """Sort a bin by position (ties in input order), mark duplicates, return its part as BGZF blocks."""
+def is_deep(job: BinJob) -> bool:
+    """Whether a bin is too deep to be finished at a time."""
+    return Path(job.path).stat().st_size > _PART_BYTES
+
+
+def split_bin(job: BinJob, layout: BinLayout) -> list[BinJob]:
+    """Cut a deep bin into parts of about equal size by position, and within one by input order.
+
+    Memory is bounded by a slice and three words for each position of a bin; the bin's file is removed.
+    """
+    spill = np.asarray(np.memmap(job.path, dtype=np.uint8, mode="r"))
+    end = len(spill) - PADDING
+    n_bytes = np.zeros(layout.width, dtype=np.int64)
+    count_bytes(spill, end, layout.contig_offsets, job.start, n_bytes)
+    parts = np.empty_like(n_bytes)
+    n_parts = assign_parts(n_bytes, _PART_BYTES, parts)
+    n_bytes[:] = 0  # now: of what has been put into parts
+    path = Path(job.path)
+    store = BinStore(path.parent, path.name, _PART_BYTES // 4)
+    at = 0
+    while at < end:
+        part_of, starts = np.empty((2, _SLICE_BYTES // _LEAST_RECORD + 2), dtype=np.int64)
+        limit = min(at + _SLICE_BYTES, end)
+        n = put_in_parts(
+            spill, (at, limit), layout.contig_offsets, job.start, (parts, n_bytes, _PART_BYTES),
+            (part_of, starts),
+        )  # fmt: skip
+        order = np.argsort(part_of[:n], kind="stable")
+        out, offsets = np.empty(starts[n] - at + PADDING, np.uint8), np.empty(n + 1, np.int64)
+        reorder_records(spill, starts, order, out, offsets)
+        store.add([Piece(p, j - i, out[offsets[i] : offsets[j]]) for p, i, j in _runs(part_of[order])])
+        at = int(starts[n])
+    store.seal()
+    path.unlink()
+    return [
+        BinJob(str(store.path(p)), store.counts[p], job.start) for p in range(n_parts) if p in store.counts
+    ]
+
+
+def finish_bin(
+    job: BinJob, contig_offsets: np.ndarray, duplicates: DuplicateBits, scheme: Scheme, level: int
+) -> FinishedBin:
+    """Sort a bin by position (ties in input order), mark duplicates, make BGZF blocks of it."""
     spill = np.asarray(np.memmap(job.path, dtype=np.uint8, mode="r"))
     keys = np.empty(job.n_records, dtype=np.int64)
     starts = np.empty(job.n_records + 1, dtype=np.int64)
     scan_spill(spill, contig_offsets, keys, starts)
     order = sorted_order(keys, job.start)
-    ends = np.cumsum(np.diff(starts)[order])
-    borders = np.searchsorted(ends, np.arange(job.n_parts + 1) * (ends[-1] / job.n_parts))
-    order = order[borders[job.part] : borders[job.part + 1] if job.part + 1 < job.n_parts else None]
-    bits = np.asarray(np.load(job.duplicates, mmap_mode="r"))
-    return _gather_and_compress(spill, starts, order, bits, level)
+    sizes = np.diff(starts)[order] + duplicates.tag_bytes
+    ends = np.cumsum(sizes)
+    out = np.empty(
+        bgzf.BLOCK_SIZE + min(int(ends[-1]), _SLICE_BYTES) + int(sizes.max()) + PADDING, dtype=np.uint8
+    )
+    blocks: list[bytes] = []
+    parts: list[IndexPart] = []
+    done, origin, held = 0, 0, 0  # ``held``: bytes of less than a block, waiting for the next slice
+    while done < len(order):
+        limit = (ends[done - 1] if done else 0) + _SLICE_BYTES
+        stop = max(int(np.searchsorted(ends, limit)), done + 1)
+        n = held + gather_records(spill, starts, order[done:stop], duplicates, out[held:])
+        parts.append(walk(out, held, n, origin, stop - done, scheme))
+        whole = n if stop == len(order) else n // bgzf.BLOCK_SIZE * bgzf.BLOCK_SIZE
+        blocks += bgzf.compress(out[:whole], level)
+        out[: n - whole] = out[whole:n]
+        done, origin, held = stop, origin + n - held, n - whole
+    return FinishedBin(blocks, join(parts, [len(block) for block in blocks]))
 
 
 def sorted_order(keys: np.ndarray, start: int) -> np.ndarray:
@@ -179,21 +245,3 @@ def sorted_order(keys: np.ndarray, start: int) -> np.ndarray:
     words = (keys - start).astype(np.uint64) << np.uint64(32) | np.arange(len(keys), dtype=np.uint64)
     words.sort()
     return (words & np.uint64(0xFFFFFFFF)).astype(np.int64)
-
-
-def _gather_and_compress(
-    spill: np.ndarray, starts: np.ndarray, order: np.ndarray, duplicates: np.ndarray, level: int
-) -> list[bytes]:
-    ends = np.cumsum(np.diff(starts)[order])
-    blocks: list[bytes] = []
-    done, held = 0, np.empty(0, dtype=np.uint8)  # ``held``: less than a block, waiting for the next slice
-    while done < len(order):
-        begin = ends[done - 1] if done else 0
-        stop = max(int(np.searchsorted(ends, begin + _SLICE_BYTES)), done + 1)
-        out = np.empty(held.size + int(ends[stop - 1] - begin) + PADDING, dtype=np.uint8)
-        out[: held.size] = held
-        n = held.size + gather_records(spill, starts, order[done:stop], duplicates, out[held.size :])
-        whole = n if stop == len(order) else n // bgzf.BLOCK_SIZE * bgzf.BLOCK_SIZE
-        blocks += bgzf.compress(out[:whole], level)
-        held, done = out[whole:n].copy(), stop
-    return blocks

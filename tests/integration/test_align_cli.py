@@ -64,7 +64,9 @@ def test_reference_show__text_and_json(reference, capsys):
 
 @pytest.mark.parametrize("suffix", ["bam", "cram"])
 def test_align__same_bytes_with_one_and_two_threads(reference, tmp_path, suffix):
-    config = SortConfig(templates_per_batch=150, spill_buffer_bytes=50_000)
+    config = SortConfig(
+        templates_per_batch=150, spill_buffer_bytes=50_000, bin_bp=2**17, duplicate_bins=1
+    )  # fmt: skip
     for threads in (1, 2):
         out = tmp_path / f"{threads}" / f"out.{suffix}"
         align(reference, [lane(*READS), lane(*MORE, "h")], out, None, config, threads=threads)
@@ -102,6 +104,33 @@ def test_align__lanes_read_groups_metrics_and_json(reference, tmp_path):
     assert set(told["insert_sizes"]) == set(groups)
     assert set(told["libraries"]) == {"A", "B"}
     assert "LIBRARY\t" in metrics.read_text()
+
+
+def test_align__optical_duplicates_tags_and_memory(reference, tmp_path):
+    text = gzip.decompress(Path(READS[0]).read_bytes()).decode().splitlines()[:8]
+    other = gzip.decompress(Path(READS[1]).read_bytes()).decode().splitlines()[:8]
+    names = ["A:1:F:1:1101:100:200", "A:1:F:1:1101:1600:900", "A:1:F:1:1102:100:200"]
+    for path, lines in ((tmp_path / "1.fq", text), (tmp_path / "2.fq", other)):
+        path.write_text("".join(f"@{name}\n{lines[1]}\n+\n{lines[3]}\n" for name in names))
+    out, summary = tmp_path / "out.bam", tmp_path / "out.json"
+    options = ["--optical-distance", 2500, "--duplicate-tags", "all", "--sort-memory", 1, "--json", summary]
+    assert command(reference, out, *options, tmp_path / "1.fq", tmp_path / "2.fq") == 0
+    with pysam.AlignmentFile(str(out)) as file:
+        found = {r.query_name: r.get_tag("DT") for r in file if r.is_duplicate}
+    assert found == {names[1]: "SQ", names[2]: "LB"}
+    told = json.loads(summary.read_text())
+    assert told["libraries"]["HG001"]["read_pair_optical_duplicates"] == 1
+    assert told["libraries"]["HG001"]["read_pair_duplicates"] == 2
+    peaks = [told["peak_rss_bytes"][stage] for stage in ("aligning", "deciding", "writing")]
+    assert 1 << 20 < peaks[0] <= peaks[1] <= peaks[2]
+
+
+def test_align__names_without_a_place_are_told_once(reference, tmp_path, monkeypatch):
+    told = []
+    monkeypatch.setattr(pipeline._log, "warning", lambda text, *values: told.append(text % values))
+    align(reference, [lane(*READS)], tmp_path / "out.bam", None, SortConfig(templates_per_batch=150))
+    assert len(told) == 1
+    assert "pairs have names that tell no tile and position" in told[0]
 
 
 def test_align__single_reads(reference, tmp_path):
@@ -206,11 +235,8 @@ def test_align__disk_full(reference, tmp_path, monkeypatch, capsys, place):
 
 
 def test_align__htslib_fails_while_writing_cram(reference, tmp_path, monkeypatch):
-    def broken(*_, **__):
-        raise pysam.SamtoolsError("write failed: No space left on device")
-
-    monkeypatch.setattr(bam.pysam, "view", broken)
-    with pytest.raises(ResourceError, match="htslib could not write or index it"):
+    monkeypatch.setattr(bam, "_VIEW", "raise SystemExit('write failed: No space left on device')")
+    with pytest.raises(ResourceError, match=r"could not write or index it \(write failed: No space left"):
         align(reference, [lane(*READS)], tmp_path / "out.cram")
     assert listing(tmp_path) == []
 

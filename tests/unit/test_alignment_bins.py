@@ -1,12 +1,14 @@
 """Bins: cut, spilled, sorted and compressed, whatever the size of buffers, slices and parts."""
 
 import gzip
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from genomehub.formats.bam import EncodedBatch
-from genomehub.kernels.spill import UNPLACED
+from genomehub.kernels.bam_index import Scheme
+from genomehub.kernels.spill import PADDING, TAG_BYTES, UNPLACED, DuplicateBits
 from genomehub.store import alignments
 from genomehub.store.alignments import (
     BinLayout,
@@ -15,7 +17,9 @@ from genomehub.store.alignments import (
     cut_records,
     cut_rows,
     finish_bin,
+    is_deep,
     sorted_order,
+    split_bin,
 )
 from genomehub.types import PackedReference
 
@@ -52,38 +56,96 @@ def encoded(rows):
     return EncodedBatch(np.concatenate(data), offsets, keys[order])
 
 
-def expected_bytes(rows, duplicates):
+def expected_records(rows, duplicates, tags=()):
+    """Records in order; ``tags`` : of templates, as bytes."""
     places = sorted(range(len(rows)), key=lambda i: (rows[i][0] < 0, rows[i][0], rows[i][1]))
     out = []
     for i in places:
         body = rows[i][3][8:].copy()
+        tag = b""
         if i in duplicates and not rows[i][2] & 4:
             body[18:20].view(np.uint16)[0] |= 1024
-        out.append(body.tobytes())
-    return b"".join(out)
+            tag = tags[i] if tags else b""
+            body[:4].view(np.int32)[0] += len(tag)
+        out.append(body.tobytes() + tag)
+    return out
+
+
+def bits_of(n, chosen):
+    bits = np.zeros(n // 8 + 1, dtype=np.uint8)
+    for ordinal in chosen:
+        bits[ordinal >> 3] |= 1 << (ordinal & 7)
+    return bits
+
+
+def spilled(folder, rows, buffer_bytes):
+    store = BinStore(folder, "records", buffer_bytes)
+    for begin in range(0, len(rows), 170):
+        store.add(cut_records(encoded(rows[begin : begin + 170]), LAYOUT))
+    store.seal()
+    return bin_jobs(store, LAYOUT)
+
+
+SCHEME = Scheme(14, 5, is_csi=False)
+NO_BITS = np.empty(0, dtype=np.uint8)
 
 
 @pytest.mark.parametrize("buffer_bytes", [0, 5_000, 1 << 30])
 @pytest.mark.parametrize(
-    ("slice_bytes", "part_bytes"), [(16 << 20, 256 << 20), (1000, 5000), (100_000, 7000)]
+    ("slice_bytes", "part_bytes"), [(2 << 20, 256 << 20), (1000, 5000), (100_000, 7000), (300, 700)]
 )
 def test_finish_bin__whole_file_in_order(tmp_path, monkeypatch, buffer_bytes, slice_bytes, part_bytes):
     monkeypatch.setattr(alignments, "_SLICE_BYTES", slice_bytes)
     monkeypatch.setattr(alignments, "_PART_BYTES", part_bytes)
     rows = random_records(600, 3)
-    store = BinStore(tmp_path, "records", buffer_bytes)
-    for begin in range(0, 600, 170):
-        store.add(cut_records(encoded(rows[begin : begin + 170]), LAYOUT))
-    store.seal()
     duplicates = set(range(0, 600, 7))
-    bits = np.zeros(600 // 8 + 1, dtype=np.uint8)
-    for ordinal in duplicates:
-        bits[ordinal >> 3] |= 1 << (ordinal & 7)
-    np.save(tmp_path / "duplicates.npy", bits)
-    jobs = bin_jobs(store, LAYOUT, tmp_path / "duplicates.npy")
-    assert (len(jobs) > len(store.counts)) == (part_bytes < 1 << 20)
-    blocks = [block for job in jobs for block in finish_bin(job, CONTIG_OFFSETS, 1)]
-    assert b"".join(map(gzip.decompress, blocks)) == expected_bytes(rows, duplicates)
+    found = DuplicateBits(bits_of(600, duplicates), NO_BITS, tags_all=False, tag_bytes=0)
+    whole = spilled(tmp_path, rows, buffer_bytes)
+    jobs = []
+    for job in whole:
+        jobs += split_bin(job, LAYOUT) if is_deep(job) else [job]
+    assert (len(jobs) > len(whole)) == (part_bytes < 1 << 20)
+    finished = [finish_bin(job, CONTIG_OFFSETS, found, SCHEME, 1) for job in jobs]
+    blocks = [block for one in finished for block in one.blocks]
+    assert b"".join(map(gzip.decompress, blocks)) == b"".join(expected_records(rows, duplicates))
+    counted = sum(int((one.index_part.runs[:, 2] >> 32).sum()) for one in finished)
+    assert counted == sum(flag & 4 == 0 for _, _, flag, _ in rows)
+
+
+def test_split_bin__more_at_one_position_than_a_part_holds(tmp_path, monkeypatch):
+    monkeypatch.setattr(alignments, "_SLICE_BYTES", 3000)
+    monkeypatch.setattr(alignments, "_PART_BYTES", 4000)
+    rng = np.random.default_rng(5)
+    rows = [
+        (0, start, 0, record(ordinal, 0, start, int(rng.integers(37, 300))))
+        for ordinal, start in enumerate(rng.choice([10, 200, 200, 200, 480], 300).tolist())
+    ]
+    (job,) = spilled(tmp_path, rows, 0)
+    parts = split_bin(job, LAYOUT)
+    sizes = [Path(part.path).stat().st_size - PADDING for part in parts]
+    assert max(sizes) < 4000 + 308
+    assert sum(sizes) == sum(len(row[3]) for row in rows)
+    assert sum(part.n_records for part in parts) == 300
+    none = DuplicateBits(bits_of(300, ()), NO_BITS, tags_all=False, tag_bytes=0)
+    blocks = [b for part in parts for b in finish_bin(part, CONTIG_OFFSETS, none, SCHEME, 1).blocks]
+    assert b"".join(map(gzip.decompress, blocks)) == b"".join(expected_records(rows, ()))
+    assert not (tmp_path / "0000000.records").exists()
+
+
+@pytest.mark.parametrize("tags_all", [False, True])
+def test_finish_bin__tags_of_duplicates(tmp_path, monkeypatch, tags_all):
+    monkeypatch.setattr(alignments, "_SLICE_BYTES", 1000)
+    rows = random_records(200, 4)
+    duplicates, optical = set(range(0, 200, 3)), set(range(0, 200, 9))
+    found = DuplicateBits(
+        bits_of(200, duplicates), bits_of(200, optical), tags_all=tags_all, tag_bytes=TAG_BYTES
+    )
+    other = b"DTZLB\0" if tags_all else b""
+    tags = [b"DTZSQ\0" if i in optical else other for i in range(200)]
+    finished = [finish_bin(job, CONTIG_OFFSETS, found, SCHEME, 1) for job in spilled(tmp_path, rows, 0)]
+    blocks = [block for one in finished for block in one.blocks]
+    expected = expected_records(rows, duplicates, tags)
+    assert b"".join(map(gzip.decompress, blocks)) == b"".join(expected)
 
 
 def test_cut_rows__keeps_order_within_bins():

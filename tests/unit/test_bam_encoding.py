@@ -255,10 +255,16 @@ def test_index_suffix(tmp_path, reference, name, length, suffix):
     assert bam.index_suffix(tmp_path / name, [contig]) == suffix
 
 
-def test_write_index__of_what_is_no_bam(tmp_path):
+def test_convert_to_cram__of_what_is_no_bam(tmp_path):
     (tmp_path / "x.bam").write_bytes(b"no bam")
-    with pytest.raises(bam.ResourceError, match=r"x\.bam: htslib could not write or index it"):
-        bam.write_index(tmp_path / "x.bam", tmp_path / "x.bam.bai")
+    with pytest.raises(bam.ResourceError, match=r"x\.cram: htslib could not write or index it"):
+        bam.convert_to_cram(tmp_path / "x.bam", tmp_path / "x.cram", tmp_path / "genome.fa.gz", 5)
+
+
+def test_index_cram__of_what_is_no_cram(tmp_path):
+    (tmp_path / "x.cram").write_bytes(b"no cram")
+    with pytest.raises(bam.ResourceError, match=r"x\.cram: htslib could not write or index it"):
+        bam.index_cram(tmp_path / "x.cram", tmp_path / "x.cram.crai")
 
 
 def test_cigar_operations__numbers_as_pysam():

@@ -1,4 +1,4 @@
-"""The CRAM header is replaced and nothing else."""
+"""Pieces become one CRAM file with another header, and nothing else changes."""
 
 import io
 
@@ -11,25 +11,34 @@ from genomehub.formats import cram_header
 SEQUENCES = {"1": build.random_sequence(5000, 1)}
 
 
-@pytest.mark.parametrize("extra", [0, 10, 200, 20_000])
-def test_replace_header__text_of_any_size(tmp_path, extra):
-    reference = build.make_reference(tmp_path / "ref", SEQUENCES)
-    head = build.header(SEQUENCES)
-    reads = build.random_reads(head, 40, 1, SEQUENCES)
-    old, new = tmp_path / "old.cram", tmp_path / "new.cram"
-    with pysam.AlignmentFile(str(old), "wc", header=head, reference_filename=str(reference.fasta)) as file:
+def write_cram(path, head, reads, fasta):
+    with pysam.AlignmentFile(str(path), "wc", header=head, reference_filename=fasta) as file:
         for read in reads:
             file.write(read)
+
+
+@pytest.mark.parametrize("extra", [0, 10, 200, 20_000])
+@pytest.mark.parametrize("n_pieces", [0, 1, 3])
+def test_join_pieces__header_of_any_size(tmp_path, n_pieces, extra):
+    fasta = str(build.make_reference(tmp_path / "ref", SEQUENCES).fasta)
+    head = build.header(SEQUENCES)
+    reads = build.random_reads(head, 40, 1, SEQUENCES)
+    pieces = [tmp_path / f"{i}.cram" for i in range(n_pieces)]
+    for i, piece in enumerate(pieces):
+        write_cram(piece, head, reads[i::n_pieces], fasta)
+        assert piece.read_bytes().endswith(cram_header.EOF_CONTAINER)
+        assert b"UR:" in piece.read_bytes() or "UR:" in str(pysam.AlignmentFile(str(piece)).header)
     text = str(head) + "@CO\t" + "x" * extra + "\n"
-    cram_header.replace_header(old, new, text)
-    fasta = str(reference.fasta)
-    with (
-        pysam.AlignmentFile(str(old), reference_filename=fasta) as a,
-        pysam.AlignmentFile(str(new), reference_filename=fasta) as b,
-    ):
-        assert "UR:" in str(a.header)
-        assert str(b.header) == text
-        assert [str(r) for r in a.fetch(until_eof=True)] == [str(r) for r in b.fetch(until_eof=True)]
+    cram_header.join_pieces(pieces, tmp_path / "new.cram", text)
+    pysam.quickcheck(str(tmp_path / "new.cram"))
+    with pysam.AlignmentFile(str(tmp_path / "new.cram"), reference_filename=fasta) as file:
+        assert str(file.header) == text
+        found = [str(r) for r in file.fetch(until_eof=True)]
+    expected = []
+    for piece in pieces:
+        with pysam.AlignmentFile(str(piece), reference_filename=fasta) as file:
+            expected += [str(r) for r in file.fetch(until_eof=True)]
+    assert found == expected
 
 
 def test_itf8__too_large():
