@@ -48,6 +48,16 @@ _FIELDS = ("ID", "LB", "PL", "PU")
     "--level", type=click.IntRange(1, 9), default=SortConfig.level, show_default=True,
     help="Compression of BAM, 1 (quick) to 9 (small).",
 )  # fmt: skip
+@click.option(
+    "--aligner", type=click.Choice(["genomehub", "bwa", "bwa-mem3", "bam"]), default="genomehub",
+    show_default=True,
+    help="Who places the reads: genomehub, bwa mem, bwa-mem3, or a BAM whose alignments are taken over and "
+    "which then stands in place of READS1. All else is the same.",
+)  # fmt: skip
+@click.option(
+    "--aligner-index", metavar="PREFIX",
+    help="Index of bwa or bwa-mem3.  [default: bwa's is built in the reference directory]",
+)  # fmt: skip
 @click.option("--metrics", type=click.Path(dir_okay=False), help="Write duplicate metrics, as picard does.")
 @click.option("--json", "json_path", type=click.Path(dir_okay=False), help="Write a summary as JSON.")
 @click.option(
@@ -61,8 +71,9 @@ _FIELDS = ("ID", "LB", "PL", "PU")
 @click.argument("reads", nargs=-1, type=click.Path(), metavar="[READS1 [READS2]]")
 def command(
     reference: str, sample: str, output: str, library: str | None, platform: str, read_group: str,
-    lanes: tuple[tuple[str, str, str], ...], level: int, metrics: str | None, json_path: str | None,
-    temporary: str | None, threads: int | None, scheduler_file: str | None, reads: tuple[str, ...],
+    lanes: tuple[tuple[str, str, str], ...], level: int, aligner: str, aligner_index: str | None,
+    metrics: str | None, json_path: str | None, temporary: str | None, threads: int | None,
+    scheduler_file: str | None, reads: tuple[str, ...],
 ) -> None:  # fmt: skip
     """Align reads and write them sorted, duplicate-marked and indexed, as BAM or CRAM.
 
@@ -81,10 +92,11 @@ def command(
     from genomehub.pipeline.align import align  # loads the kernels
 
     given = [*_positional(read_group, reads), *lanes]
+    make_lane = _alignments_lane if aligner == "bam" else _lane
     with TerminalProgress() as progress:
         summary = align(
             reference,
-            [_lane(fields, r1, r2, sample, library or sample, platform) for fields, r1, r2 in given],
+            [make_lane(fields, r1, r2, sample, library or sample, platform) for fields, r1, r2 in given],
             output,
             AlignConfig(),
             SortConfig(level=level),
@@ -93,6 +105,8 @@ def command(
             metrics=metrics,
             temporary=temporary,
             progress=progress,
+            aligner=aligner,
+            aligner_index=aligner_index,
         )
     _report(summary, output)
     if json_path is not None:
@@ -119,6 +133,25 @@ def _lane(fields: str, reads1: str, reads2: str, sample: str, library: str, plat
     if "PU" in given:
         group = group._replace(platform_unit=given["PU"])
     return Lane(group, reads1, None if reads2 == "-" else reads2)
+
+
+def _alignments_lane(
+    fields: str, alignments: str, second: str, sample: str, library: str, platform: str
+) -> Any:
+    """A file of alignments: it names its own read groups unless FIELDS name one for all its reads."""
+    from genomehub.formats.fastq import Lane
+    from genomehub.types import ReadGroup
+
+    given = _parse_fields(fields)
+    if given and "ID" not in given:
+        raise ConfigError(
+            f"read group {fields!r}: a read group for all reads of {alignments} needs an ID. Add ID=.., or "
+            "leave the fields out to keep those of the file."
+        )
+    group = ReadGroup(
+        given.get("ID", ""), sample, given.get("LB", library), given.get("PL", platform), given.get("PU", "")
+    )
+    return Lane(group, alignments, None if second == "-" else second)
 
 
 def _parse_fields(text: str) -> dict[str, str]:
