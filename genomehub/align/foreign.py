@@ -17,6 +17,7 @@ from genomehub.types import AlignmentBatch, Flag, InsertSizeModel, PackedReferen
 
 # Pairs that insert sizes are estimated from, as align/pairing.py does.
 _SURE, _FARTHEST = 20, 10_000
+_BEST_QUALITY = 93
 _KEPT = Flag.UNMAPPED | Flag.REVERSE | Flag.QC_FAIL | Flag.SUPPLEMENTARY
 
 
@@ -63,11 +64,12 @@ def take_over(
     Raises
     ------
     InputError
-        A read has no primary record or several; a record is on a contig that the reference lacks, reaches
-        beyond its contig, or does not fit its read's length.
+        A read is too long, or has no primary record or several; a record has damaged tags, is on a contig
+        that the reference lacks, reaches beyond its contig, or does not fit its read's length.
     """
     starts = foreign.record_starts(records.data)
-    columns = read_columns(records.data, starts)
+    columns = read_columns(records.data, starts, header.source)
+    _check_lengths(reads, header, config)
     order, first = _order(columns, records.read_index, reads, header)
     read = records.read_index[order]
     flag = columns.flag[order].astype(np.int64)
@@ -101,9 +103,15 @@ class _Placed(NamedTuple):
 
 
 def read_columns(
-    data: np.ndarray, starts: np.ndarray, group_ids: tuple[str, ...] = ()
+    data: np.ndarray, starts: np.ndarray, source: str, group_ids: tuple[str, ...] = ()
 ) -> foreign.RecordColumns:
-    """Return the fields of records as columns; read groups are indices into ``group_ids``."""
+    """Return the fields of records as columns; read groups are indices into ``group_ids``.
+
+    Raises
+    ------
+    InputError
+        The tags of a record are malformed; ``source`` opens the sentence.
+    """
     n = starts.size - 1
     i32, i64 = (lambda: np.empty(n, np.int32)), (lambda: np.empty(n, np.int64))
     out = foreign.RecordColumns(
@@ -111,19 +119,35 @@ def read_columns(
     )
     encoded = [group.encode() for group in group_ids]
     ids = np.frombuffer(b"".join(encoded), np.uint8).copy()
-    foreign.read_columns(data, starts, ids, np.cumsum([0, *map(len, encoded)]).astype(np.int64), out)
+    bad = foreign.read_columns(data, starts, ids, np.cumsum([0, *map(len, encoded)]).astype(np.int64), out)
+    if bad >= 0:
+        raise InputError(
+            f'{source}: the record of read "{record_name(data, starts[bad])}" has damaged tags. Get the file '
+            "again, or align its reads anew."
+        )
     return out
+
+
+def record_name(data: np.ndarray, start: int) -> str:
+    """Return the read name of the record at ``start``."""
+    name = data[start + 36 : start + 36 + int(data[start + 12]) - 1]
+    return name.tobytes().decode("ascii", "replace")
 
 
 def read_batch(
     data: np.ndarray, starts: np.ndarray, primary: np.ndarray, n_bases: np.ndarray,
-    n_ends: int, first_template: int, read_group: int,
+    n_ends: int, first_template: int, read_group: int, source: str,
 ) -> ReadBatch:  # fmt: skip
     """Return the reads of primary records, as sequenced.
 
     Parameters
     ----------
     primary : (n_reads,) int64, records; mates side by side; n_bases : (n_reads,) int64, their lengths
+
+    Raises
+    ------
+    InputError
+        A name or a quality is none that SAM allows; ``source`` opens the sentence.
     """
     offsets = np.concatenate([[0], np.cumsum(n_bases)]).astype(np.int64)
     bases, quals = np.empty(offsets[-1], np.uint8), np.empty(offsets[-1], np.uint8)
@@ -133,13 +157,48 @@ def read_batch(
     name_offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
     names = np.empty(name_offsets[-1], np.uint8)
     foreign.copy_names(data, starts, named, name_offsets, names)
-    return ReadBatch(bases, quals, offsets, names, name_offsets, n_ends, first_template, read_group)
+    reads = ReadBatch(bases, quals, offsets, names, name_offsets, n_ends, first_template, read_group)
+    _check_letters(reads, source)
+    return reads
+
+
+def _check_letters(reads: ReadBatch, source: str) -> None:
+    is_strange = (reads.names < ord("!")) | (reads.names > ord("~"))
+    if is_strange.any():
+        template = int(np.searchsorted(reads.name_offsets, is_strange.argmax(), side="right")) - 1
+        raise InputError(
+            f'{source}: the name of read "{_name(reads, template * reads.n_ends)}" holds a character that '
+            "SAM does not allow. The file is damaged; get it again."
+        )
+    is_absent = np.repeat(
+        np.maximum.reduceat(np.append(255 - reads.quals, np.uint8(0)), reads.offsets[:-1]) == 0,
+        np.diff(reads.offsets),
+    )
+    is_strange = (reads.quals > _BEST_QUALITY) & ~is_absent
+    if is_strange.any():
+        at = int(is_strange.argmax())
+        read = int(np.searchsorted(reads.offsets, at, side="right")) - 1
+        raise InputError(
+            f'{source}: read "{_name(reads, read)}" has a base quality of {reads.quals[at]}, and SAM allows '
+            f"at most {_BEST_QUALITY}. The file is damaged; get it again."
+        )
 
 
 def _name(reads: ReadBatch, read: int) -> str:
     template = read // reads.n_ends
     name = reads.names[reads.name_offsets[template] : reads.name_offsets[template + 1]]
     return name.tobytes().decode("ascii", "replace")
+
+
+def _check_lengths(reads: ReadBatch, header: ForeignHeader, config: AlignConfig) -> None:
+    lengths = np.diff(reads.offsets)
+    if lengths.max(initial=0) > config.max_read_length:
+        read = int(lengths.argmax())
+        raise InputError(
+            f'{header.source}: read "{_name(reads, read)}" has {lengths[read]} bases, and at most '
+            f"{config.max_read_length} are taken. genomehub is made for short reads; use other tools for "
+            "long ones."
+        )
 
 
 def _order(

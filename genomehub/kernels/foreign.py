@@ -1,7 +1,8 @@
 """BAM records that other aligners made, as bytes, to columns: what align/foreign.py makes batches of.
 
-htslib or an aligner's own binding has written or checked the records, so lengths are trusted here. Long
-CIGARs in CG tags do not occur: reads are short (AlignConfig.max_read_length).
+htslib or an aligner's own binding has written or checked the records, so that the lengths of their parts are
+trusted here; tags are not, which htslib does not look at. Long CIGARs in CG tags do not occur: reads are
+short (align/foreign.py refuses others).
 """
 
 from typing import NamedTuple
@@ -96,26 +97,34 @@ def copy_records(data, starts, records):
 
 
 @inline
-def _tag_size(data, at):
-    """Bytes of the tag at ``at`` with its name and type."""
+def _tag_end(data, at, end):
+    """Where the tag at ``at`` ends; -1 if it is none, or does not fit before ``end``."""
+    if at + 4 > end:
+        return -1
     kind = data[at + 2]
     if kind == 90 or kind == 72:  # Z H
-        end = at + 3
-        while data[end] != 0:
-            end += 1
-        return end + 1 - at
+        at += 3
+        while at < end and data[at] != 0:
+            at += 1
+        return at + 1 if at < end else -1
+    size = 3 + _width(kind)
     if kind == 66:  # B
-        return 8 + np.int64(load_word(data, at + 4, 4)) * _width(data[at + 3])
-    return 3 + _width(kind)
+        if at + 8 > end or _width(data[at + 3]) == 0:
+            return -1
+        size = 8 + np.int64(load_word(data, at + 4, 4)) * _width(data[at + 3])
+    return at + size if size > 3 and at + size <= end else -1
 
 
 @inline
 def _width(kind):
+    """Bytes of a value of a type of fixed width; 0 if there is no such type."""
+    if kind == 65 or kind == 99 or kind == 67:  # A c C
+        return 1
     if kind == 115 or kind == 83:  # s S
         return 2
     if kind == 105 or kind == 73 or kind == 102:  # i I f
         return 4
-    return 1  # A c C
+    return 0
 
 
 @inline
@@ -156,6 +165,10 @@ def read_columns(data, starts, ids, id_offsets, out):
     data : (n_bytes,) uint8; starts : (n + 1,) int64, of record_starts
     ids, id_offsets : (n_bytes,) uint8, (n_groups + 1,) int64, IDs of read groups
     out : RecordColumns
+
+    Returns
+    -------
+    the first record whose tags are malformed, -1 if there is none
     """
     for i in range(starts.size - 1):
         at = starts[i]
@@ -176,14 +189,17 @@ def read_columns(data, starts, ids, id_offsets, out):
             + out.n_bases[i]
         )
         while tag < starts[i + 1]:
-            size = _tag_size(data, tag)
+            end = _tag_end(data, tag, starts[i + 1])
+            if end < 0:
+                return i
             if data[tag] == 65 and data[tag + 1] == 83:  # AS
                 out.score[i] = _integer(data, tag)
             elif data[tag] == 88 and data[tag + 1] == 83:  # XS
                 out.second_score[i] = _integer(data, tag)
             elif data[tag] == 82 and data[tag + 1] == 71:  # RG
-                out.read_group[i] = _group(data, tag + 3, tag + size - 1, ids, id_offsets)
-            tag += size
+                out.read_group[i] = _group(data, tag + 3, end - 1, ids, id_offsets)
+            tag = end
+    return -1
 
 
 @kernel

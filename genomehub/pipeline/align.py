@@ -25,7 +25,7 @@ from genomehub.files import atomic_output, os_error, require_writable_parent
 from genomehub.formats import bam, bgzf
 from genomehub.formats.fastq import Lane, read_batches
 from genomehub.pipeline.align_summary import AlignSummary
-from genomehub.pipeline.other_aligners import OtherAligner, OtherItem, other_aligner
+from genomehub.pipeline.other_aligners import ExistingBam, OtherAligner, OtherItem, other_aligner
 from genomehub.pipeline.workers import Workers, available_threads
 from genomehub.store.alignments import (
     BinJob,
@@ -265,7 +265,7 @@ class _Run:
         self.reference, self.lanes, self.progress = reference, lanes, progress
         self._align_config, self._sort_config, self._other = align_config, sort_config, other
         self.groups = tuple(dict.fromkeys(lane.read_group for lane in lanes))
-        if other is not None:
+        if isinstance(other, ExistingBam):
             self.groups = other.read_groups(lanes)
         self._library_names = tuple(dict.fromkeys(group.library for group in self.groups))
         duplicates.check_limits(len(self._library_names), len(reference.contigs))
@@ -303,7 +303,7 @@ class _Run:
 
     def _items(self) -> Iterator[BatchItem | OtherItem]:
         """Batches of all lanes in order; the first of each read group tells its insert sizes."""
-        if self._other is not None:
+        if isinstance(self._other, ExistingBam):
             n_templates = self._sort_config.templates_per_batch
             yield from self._other.items(self.lanes, self.groups, n_templates, self.spill)
             return
@@ -311,12 +311,16 @@ class _Run:
         for lane in self.lanes:
             group = self.groups.index(lane.read_group)
             for reads in read_batches(lane, self._sort_config.templates_per_batch, first_template, group):
-                if lane.read_group.id not in self._insert_sizes:
+                if self._other is None and lane.read_group.id not in self._insert_sizes:
                     self._insert_sizes[lane.read_group.id] = estimate_insert_sizes(
                         reads, self.reference.seeds, self.reference.bases, self._align_config
                     )
                 first_template += len(reads.name_offsets) - 1
-                yield BatchItem(reads, self._insert_sizes[lane.read_group.id])
+                yield (
+                    BatchItem(reads, self._insert_sizes[lane.read_group.id])
+                    if self._other is None
+                    else OtherItem(reads)
+                )
 
     def decide(self, workers: Workers) -> None:
         """Decide which templates are duplicates and leave a bit for each in a file."""

@@ -30,7 +30,7 @@ from genomehub.files import atomic_output, require_file
 from genomehub.formats.alignment_bam import header_end
 from genomehub.formats.alignment_header import AlignmentHeader, parse_header
 from genomehub.formats.bgzf import ByteSource
-from genomehub.formats.fastq import Lane, read_batches
+from genomehub.formats.fastq import Lane
 from genomehub.kernels.encode import CODE_TO_ASCII
 from genomehub.kernels.foreign import RecordColumns, copy_records, number_templates, record_starts
 from genomehub.store.reference import TABLE, Reference
@@ -62,21 +62,6 @@ class OtherAligner:
     reference: str
     prefix: str = ""
     threads: int = 1
-
-    def read_groups(self, lanes: Sequence[Lane]) -> tuple[ReadGroup, ...]:
-        """The read groups of the output."""
-        return tuple(dict.fromkeys(lane.read_group for lane in lanes))
-
-    def items(
-        self, lanes: Sequence[Lane], groups: tuple[ReadGroup, ...], n_templates: int, folder: Path
-    ) -> Iterator[OtherItem]:
-        """Yield the batches of all lanes in order; ``folder`` is for temporary files."""
-        first_template = 0
-        for lane in lanes:
-            group = groups.index(lane.read_group)
-            for reads in read_batches(lane, n_templates, first_template, group):
-                first_template += len(reads.name_offsets) - 1
-                yield OtherItem(reads)
 
     def place(
         self, item: OtherItem, reference: Reference, config: AlignConfig
@@ -132,7 +117,7 @@ class BwaMem3(OtherAligner):
         ]
         found, _ = bwa_mem3.align_batch(index, bwa_mem3.MemOpts(), pairs)
         data = np.frombuffer(b"".join(record.bytes for record in found), np.uint8).copy()
-        columns = foreign.read_columns(data, record_starts(data))
+        columns = foreign.read_columns(data, record_starts(data), header.source)
         pair = np.array([record.pair_idx for record in found], np.int64)
         read_index = 2 * pair + (columns.flag & Flag.READ2 != 0)
         return take_over(ForeignRecords(data, read_index), item.reads, header, reference.bases, config)
@@ -144,7 +129,16 @@ class ExistingBam(OtherAligner):
 
     def read_groups(self, lanes: Sequence[Lane]) -> tuple[ReadGroup, ...]:
         """Those of the files, with the lane's sample; the lane's if it has an ID or the file names none."""
-        return tuple(dict.fromkeys(group for lane in lanes for group in _file_groups(lane)))
+        by_id: dict[str, ReadGroup] = {}
+        for lane in lanes:
+            for group in _file_groups(lane):
+                if by_id.setdefault(group.id, group) != group:
+                    raise ConfigError(
+                        f'{lane.reads1}: its read group "{group.id}" is in another file with other fields '
+                        f"({by_id[group.id]} and {group}). Give each file a group of its own: "
+                        "--lane ID=.. FILE -"
+                    )
+        return tuple(by_id.values())
 
     def items(
         self, lanes: Sequence[Lane], groups: tuple[ReadGroup, ...], n_templates: int, folder: Path
@@ -301,7 +295,6 @@ def record_bytes(segments: Iterable[pysam.AlignedSegment], header: pysam.Alignme
     return np.frombuffer(data, np.uint8, offset=header_end(data) or 0).copy()
 
 
-@functools.lru_cache(maxsize=8)
 def _alignment_header(path: str) -> AlignmentHeader:
     require_file(path, "BAM or CRAM file")
     try:
@@ -395,7 +388,7 @@ class _Splitter:
     def split(self, data: np.ndarray, first_template: int) -> Iterator[OtherItem]:
         """Yield the batches of a chunk of whole templates."""
         starts = record_starts(data)
-        columns = foreign.read_columns(data, starts, self._ids)
+        columns = foreign.read_columns(data, starts, self._header.source, self._ids)
         template = number_templates(data, starts)
         n_templates = int(template[-1]) + 1
         is_primary = columns.flag & (Flag.SECONDARY | Flag.SUPPLEMENTARY) == 0
@@ -418,8 +411,9 @@ class _Splitter:
             primary = np.empty(int(chosen.sum()) * n, np.int64)
             primary[read_index[is_primary[records]]] = records[is_primary[records]]
             reads = foreign.read_batch(
-                data, starts, primary, columns.n_bases[primary], n, first_template, self._groups[number]
-            )
+                data, starts, primary, columns.n_bases[primary], n, first_template, self._groups[number],
+                self._header.source,
+            )  # fmt: skip
             first_template += int(chosen.sum())
             yield OtherItem(
                 reads, ForeignRecords(copy_records(data, starts, records), read_index), self._header
@@ -432,8 +426,7 @@ class _Splitter:
             return np.zeros(int(is_primary.sum()), np.int64)
         is_unknown = is_primary & (columns.read_group < 0)
         if is_unknown.any():
-            at = starts[int(is_unknown.argmax())] + 36
-            name = data[at : at + 255].tobytes().split(b"\0")[0].decode("ascii", "replace")
+            name = foreign.record_name(data, starts[int(is_unknown.argmax())])
             raise InputError(
                 f'{self._header.source}: read "{name}" has no read group of the header. Name one for all: '
                 "--read-group ID=NAME"

@@ -1,5 +1,6 @@
 """``genomehub align --aligner``: bwa, bwa-mem3 and existing alignments behind the contract of our own."""
 
+import gzip
 import itertools
 import json
 import random
@@ -7,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pybwa
 import pysam
 import pytest
@@ -16,6 +18,7 @@ from genomehub.cli import run
 from genomehub.cli.align import command as align_command
 from genomehub.config import SortConfig
 from genomehub.errors import InputError
+from genomehub.formats import bgzf
 from genomehub.formats.fastq import Lane
 from genomehub.pipeline import other_aligners
 from genomehub.pipeline.align import align
@@ -233,6 +236,17 @@ def clipped(read):
     return read
 
 
+def with_quality(read, quality):
+    read.query_qualities = [quality] * 50
+    return read
+
+
+def long_read(name):
+    read = segment(name, 0, cigar="1050M")
+    read.query_sequence = "ACGTTGCAAG" * 105
+    return read
+
+
 def write(path, reads, header=HEADER, mode="wb"):
     with pysam.AlignmentFile(str(path), mode, header=header) as file:
         for read in reads:
@@ -302,6 +316,15 @@ def test_bam__one_group_for_all_if_it_is_named(folder, tmp_path):
         assert {read.get_tag("RG") for read in file} == {"n"}
 
 
+def test_bam__absent_qualities_stay_absent(folder, tmp_path):
+    plain = segment("a", 0)
+    plain.query_qualities = None
+    source = write(tmp_path / "in.bam", [plain, segment("b", 0x10)])
+    assert command(folder, tmp_path / "out.bam", "--aligner", "bam", source) == 0
+    with pysam.AlignmentFile(str(tmp_path / "out.bam")) as file:
+        assert {read.query_name: read.query_qualities is None for read in file} == {"a": True, "b": False}
+
+
 @pytest.mark.parametrize("name", ["in.sam", "in.cram", "by_name.bam", "unsorted.bam"])
 def test_bam__any_format_and_order(made, tmp_path, name):
     source, out = made / "bwa.bam", tmp_path / name
@@ -331,6 +354,8 @@ BAD_BAMS = {
     "lost contig": ([segment("a", 0, contig=1)], 'read "a" lies on contig "decoy", which'),
     "short CIGAR": ([segment("a", 0), clipped(segment("a", 0x800, cigar="29H20M"))], 'read "a" has a CIGAR'),
     "too far": ([segment("a", 0, 39_951)], 'read "a" has an alignment that reaches beyond'),
+    "long read": ([long_read("a")], 'read "a" has 1050 bases, and at most 1000 are taken'),
+    "strange quality": ([with_quality(segment("a", 0), 94)], 'read "a" has a base quality of 94'),
     "no group": ([segment("a", 0), segment("c", 0, group=None)], 'read "c" has no read group of the header'),
     "unknown group": ([segment("a", 0, group="zz")], 'read "a" has no read group of the header'),
 }  # fmt: skip
@@ -426,3 +451,39 @@ def test_collated_chunks__no_template_is_cut(made, tmp_path):
     ]
     assert sizes == [100] * 8 + [81]
     assert list(itertools.accumulate(sizes))[-1] == 881
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_bam__mutated_records_end_in_a_file_or_a_sentence(folder, tmp_path, capsys, seed):
+    """Bytes changed behind the checksums of BGZF: htslib or we refuse, or the output is whole."""
+    rng = random.Random(seed)
+    source = write(tmp_path / "in.bam", [segment(f"r{i}", 0, 100 + i, AS=i, XX="text") for i in range(20)])
+    whole = gzip.decompress(source.read_bytes())
+    n_refused = 0
+    for _ in range(12):
+        damaged = bytearray(whole)
+        for _ in range(rng.randint(1, 6)):
+            damaged[rng.randrange(300, len(damaged))] = rng.randrange(256)
+        blocks = [*bgzf.compress(np.frombuffer(bytes(damaged), np.uint8), 1), bgzf.EOF_BLOCK]
+        (tmp_path / "bad.bam").write_bytes(b"".join(bytes(block) for block in blocks))
+        code = command(folder, tmp_path / "out.bam", "--aligner", "bam", tmp_path / "bad.bam")
+        n_refused += code != 0
+        if code != 0:
+            assert "bad.bam" in capsys.readouterr().err
+            continue
+        text("samtools", "quickcheck", tmp_path / "out.bam")
+        assert len(records(tmp_path / "out.bam")) <= 20
+    assert n_refused > 0
+
+
+def test_bam__two_files_with_one_group_that_differs(folder, tmp_path, capsys):
+    one = write(tmp_path / "one.bam", [segment("a", 0)])
+    other = {**HEADER, "RG": [{"ID": "a", "SM": "x", "LB": "C"}]}
+    two = write(tmp_path / "two.bam", [segment("a", 0)], other)
+    lanes = ["--lane", "-", one, "-", "--lane", "-", two, "-"]
+    assert command(folder, tmp_path / "out.bam", "--aligner", "bam", *lanes) == 2
+    assert 'two.bam: its read group "a" is in another file with other fields' in capsys.readouterr().err
+    lanes[5] = "ID=b"
+    assert command(folder, tmp_path / "out.bam", "--aligner", "bam", *lanes) == 0
+    with pysam.AlignmentFile(str(tmp_path / "out.bam")) as file:
+        assert [read.get_tag("RG") for read in file] == ["a", "b"]

@@ -42,8 +42,10 @@ def fields(data, start):
 def read_tags(raw):
     tags, at = {}, 0
     while at < len(raw):
-        name, kind = raw[at : at + 2].decode(), chr(raw[at + 2])
+        name, kind = raw[at : at + 2].decode("latin-1"), chr(raw[at + 2])
         at += 3
+        if at >= len(raw):
+            raise ValueError(f"no value of {name}")
         if kind in "ZH":
             end = raw.index(0, at)
             tags[name] = (kind, raw[at:end])
@@ -51,6 +53,8 @@ def read_tags(raw):
         elif kind == "B":
             code, n = chr(raw[at]), struct.unpack_from("<I", raw, at + 1)[0]
             at += 5 + n * struct.calcsize(STRUCT_CODES[code])
+            if at > len(raw):
+                raise ValueError(f"{n} elements of {name} do not fit")
             tags[name] = (kind, None)
         else:
             code = STRUCT_CODES[kind]

@@ -2,11 +2,13 @@
 
 import numpy as np
 import pysam
-from hypothesis import given, settings
+import pytest
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from plain import foreign as plain
 
 from genomehub.align.foreign import read_batch, read_columns
+from genomehub.errors import InputError
 from genomehub.kernels import foreign
 from genomehub.pipeline.other_aligners import record_bytes
 
@@ -54,7 +56,7 @@ def test_foreign__equals_plain_twin(records, random, cut):
     )
     numbers = foreign.number_templates(data, starts).tolist()
     assert numbers == plain.number_templates(data, starts.tolist())
-    columns = read_columns(data, starts, GROUPS)
+    columns = read_columns(data, starts, "x", GROUPS)
     rows = list(zip(*(column.tolist() for column in columns), strict=True))
     assert rows == plain.read_columns(data, starts.tolist(), [group.encode() for group in GROUPS])
 
@@ -71,7 +73,7 @@ def test_foreign__equals_plain_twin(records, random, cut):
     checked = foreign.check_rows(cigars[: offsets[-1]], offsets, lengths, columns.start[order], room, spans)
     assert checked == plain.check_rows(found, lengths, columns.start[order].tolist(), room.tolist())
 
-    reads = read_batch(data, starts, order, columns.n_bases[order], 1, 0, 0)
+    reads = read_batch(data, starts, order, columns.n_bases[order], 1, 0, 0, "x")
     expected = plain.copy_reads(data, starts.tolist(), order.tolist())
     for i, (codes, quals) in enumerate(expected):
         span = slice(reads.offsets[i], reads.offsets[i + 1])
@@ -80,3 +82,35 @@ def test_foreign__equals_plain_twin(records, random, cut):
         assert name == records[order[i]].query_name
     copied = foreign.copy_records(data, starts, order).tobytes()
     assert copied == b"".join(data[starts[i] : starts[i + 1]].tobytes() for i in order)
+
+
+def record_with_tags(tags):
+    """A record of no bases with some bytes as its tags."""
+    segment = pysam.AlignedSegment(HEADER)
+    segment.query_name, segment.flag = "r", 4
+    data = record_bytes([segment], HEADER).tobytes()
+    return np.frombuffer((len(data) - 4 + len(tags)).to_bytes(4, "little") + data[4:] + tags, np.uint8).copy()
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.binary(max_size=24), st.integers(0, 3))
+@example(b"ASC\x05XBBI\xff\xff\xff\xff", 0)
+@example(b"ASC\x05XXZabc", 0)
+@example(b"XBBz\0\0\0\0", 0)
+@example(b"AS?\0", 0)
+@example(b"AS", 0)
+def test_read_columns__any_bytes_as_tags_are_read_or_refused(tags, cut):
+    """Never beyond the record: what follows it would be read as part of a tag that does not end."""
+    whole = b"ASC\x05XXZabc\0XBBS\x01\0\0\0\x01\0"
+    good = whole[: [4, 11, len(whole)][min(cut, 2)]]
+    data = record_with_tags(good + tags)
+    starts = foreign.record_starts(data)
+    try:
+        expected = plain.read_tags(good + tags)
+    except Exception:
+        with pytest.raises(InputError, match='x: the record of read "r" has damaged tags'):
+            read_columns(data, starts, "x")
+    else:
+        kind, score = expected["AS"]
+        columns = read_columns(data, starts, "x")
+        assert columns.score.tolist() == [score if kind in "cCsSiI" else 0]
