@@ -63,6 +63,16 @@ _FIELDS = ("ID", "LB", "PL", "PU")
     "--sort-memory", type=click.IntRange(1), default=SortConfig.spill_buffer_bytes >> 20, show_default=True,
     metavar="MIB", help="Memory for aligned records before they are written to bins on disk.",
 )  # fmt: skip
+@click.option(
+    "--aligner", type=click.Choice(["genomehub", "bwa", "bwa-mem3", "bam"]), default="genomehub",
+    show_default=True,
+    help="Who places the reads: genomehub, bwa mem, bwa-mem3, or a BAM whose alignments are taken over and "
+    "which then stands in place of READS1. All else is the same.",
+)  # fmt: skip
+@click.option(
+    "--aligner-index", metavar="PREFIX",
+    help="Index of bwa or bwa-mem3.  [default: bwa's is built in the reference directory]",
+)  # fmt: skip
 @click.option("--metrics", type=click.Path(dir_okay=False), help="Write duplicate metrics, as picard does.")
 @click.option("--json", "json_path", type=click.Path(dir_okay=False), help="Write a summary as JSON.")
 @click.option(
@@ -77,8 +87,9 @@ _FIELDS = ("ID", "LB", "PL", "PU")
 def command(
     reference: str, sample: str, output: str, library: str | None, platform: str, read_group: str,
     lanes: tuple[tuple[str, str, str], ...], level: int | None,
-    optical_distance: int, duplicate_tags: str, sort_memory: int, metrics: str | None, json_path: str | None,
-    temporary: str | None, threads: int | None, scheduler_file: str | None, reads: tuple[str, ...],
+    optical_distance: int, duplicate_tags: str, sort_memory: int, aligner: str, aligner_index: str | None,
+    metrics: str | None, json_path: str | None, temporary: str | None, threads: int | None,
+    scheduler_file: str | None, reads: tuple[str, ...],
 ) -> None:  # fmt: skip
     """Align reads and write them sorted, duplicate-marked and indexed, as BAM or CRAM.
 
@@ -97,10 +108,11 @@ def command(
     from genomehub.pipeline.align import align  # loads the kernels
 
     given = [*_positional(read_group, reads), *lanes]
+    make_lane = _alignments_lane if aligner == "bam" else _lane
     with TerminalProgress() as progress:
         summary = align(
             reference,
-            [_lane(fields, r1, r2, sample, library or sample, platform) for fields, r1, r2 in given],
+            [make_lane(fields, r1, r2, sample, library or sample, platform) for fields, r1, r2 in given],
             output,
             AlignConfig(),
             SortConfig(
@@ -115,6 +127,8 @@ def command(
             metrics=metrics,
             temporary=temporary,
             progress=progress,
+            aligner=aligner,
+            aligner_index=aligner_index,
         )
     _report(summary, output)
     if json_path is not None:
@@ -141,6 +155,25 @@ def _lane(fields: str, reads1: str, reads2: str, sample: str, library: str, plat
     if "PU" in given:
         group = group._replace(platform_unit=given["PU"])
     return Lane(group, reads1, None if reads2 == "-" else reads2)
+
+
+def _alignments_lane(
+    fields: str, alignments: str, second: str, sample: str, library: str, platform: str
+) -> Any:
+    """A file of alignments: it names its own read groups unless FIELDS name one for all its reads."""
+    from genomehub.formats.fastq import Lane
+    from genomehub.types import ReadGroup
+
+    given = _parse_fields(fields)
+    if given and "ID" not in given:
+        raise ConfigError(
+            f"read group {fields!r}: a read group for all reads of {alignments} needs an ID. Add ID=.., or "
+            "leave the fields out to keep those of the file."
+        )
+    group = ReadGroup(
+        given.get("ID", ""), sample, given.get("LB", library), given.get("PL", platform), given.get("PU", "")
+    )
+    return Lane(group, alignments, None if second == "-" else second)
 
 
 def _parse_fields(text: str) -> dict[str, str]:

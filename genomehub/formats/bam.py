@@ -82,22 +82,34 @@ def encode_batch(
     reads: ReadBatch, alignments: AlignmentBatch, reference: PackedReference, texts: RecordTexts
 ) -> EncodedBatch:
     """Return the records of a batch, sorted among themselves."""
-    n_reads = len(reads.offsets) - 1
     keys = np.empty(len(alignments.read_index), dtype=np.int64)
     sort_keys(alignments, reference.contig_offsets, keys)
-    first = np.empty(n_reads + 1, dtype=np.int64)
-    first_rows(alignments.read_index, first)
     order = np.argsort(keys, kind="stable")
-    md_bytes, span, longest = text_bounds(reads, alignments)
-    scratch = (np.empty(span + PADDING, dtype=np.uint8), np.empty(longest + PADDING, dtype=np.uint8))
-    rows = _row_texts(len(keys), md_bytes, len(alignments.cigars))
-    describe_rows(reads, alignments, first, reference, texts, scratch, rows)
+    first = _first_rows(reads, alignments)
+    rows = describe_batch(reads, alignments, reference, texts)
     data = np.empty(rows.n_bytes[0] + PADDING, dtype=np.uint8)
     starts = np.empty(len(keys) + 1, dtype=np.int64)
     encode_records(reads, alignments, first, texts, rows, np.empty(64, dtype=np.uint8), data, starts)
     ordered, offsets = np.empty(starts[-1] + PADDING, dtype=np.uint8), np.empty_like(starts)
     reorder_records(data, starts, order, ordered, offsets)
     return EncodedBatch(ordered[: offsets[-1]], offsets, keys[order])
+
+
+def describe_batch(
+    reads: ReadBatch, alignments: AlignmentBatch, reference: PackedReference, texts: RecordTexts
+) -> RowTexts:
+    """Return what the records of a batch say beside their rows: NM, MD and CIGARs as text."""
+    md_bytes, span, longest = text_bounds(reads, alignments)
+    scratch = (np.empty(span + PADDING, dtype=np.uint8), np.empty(longest + PADDING, dtype=np.uint8))
+    rows = _row_texts(len(alignments.read_index), md_bytes, len(alignments.cigars))
+    describe_rows(reads, alignments, _first_rows(reads, alignments), reference, texts, scratch, rows)
+    return rows
+
+
+def _first_rows(reads: ReadBatch, alignments: AlignmentBatch) -> np.ndarray:
+    first = np.empty(len(reads.offsets), dtype=np.int64)
+    first_rows(alignments.read_index, first)
+    return first
 
 
 def _row_texts(n_rows: int, md_bytes: int, n_ops: int) -> RowTexts:

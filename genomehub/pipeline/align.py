@@ -32,7 +32,8 @@ from genomehub.formats.fastq import Lane, read_batches
 from genomehub.kernels.bam_index import Scheme
 from genomehub.kernels.spill import TAG_BYTES, DuplicateBits
 from genomehub.pipeline.align_summary import AlignSummary
-from genomehub.pipeline.workers import Workers
+from genomehub.pipeline.other_aligners import ExistingBam, OtherAligner, OtherItem, other_aligner
+from genomehub.pipeline.workers import Workers, available_threads
 from genomehub.store.alignments import (
     BinJob,
     BinLayout,
@@ -64,9 +65,10 @@ class BatchItem(NamedTuple):
 
 
 class BatchResult(NamedTuple):
-    """What a batch leaves: records and marks cut into bins, and counts."""
+    """What a batch leaves: records and marks cut into bins, counts, and the insert sizes used."""
 
     read_group: int
+    insert_sizes: InsertSizeModel
     n_templates: int
     records: list[Piece]
     marks: list[Piece]
@@ -84,11 +86,17 @@ class BatchTask:
     libraries: tuple[int, ...]
     align: AlignConfig
     sort: SortConfig
+    other: OtherAligner | None = None
 
-    def __call__(self, item: BatchItem) -> BatchResult:
+    def __call__(self, item: BatchItem | OtherItem) -> BatchResult:
         reference = _open(self.reference)
         reads, group = item.reads, item.reads.read_group
-        alignments = map_batch(reads, reference.seeds, reference.bases, self.align, item.insert_sizes)
+        if isinstance(item, OtherItem):
+            assert self.other is not None
+            alignments, insert_sizes = self.other.place(item, reference, self.align)
+        else:
+            insert_sizes = item.insert_sizes
+            alignments = map_batch(reads, reference.seeds, reference.bases, self.align, insert_sizes)
         texts = bam.record_texts(reference.contigs, self.groups[group])
         encoded = bam.encode_batch(reads, alignments, reference.bases, texts)
         marks, other_ends, examined = duplicates.template_marks(
@@ -99,6 +107,7 @@ class BatchTask:
         marks_layout = BinLayout.of(reference.bases, _marks_width(self.sort))
         return BatchResult(
             group,
+            insert_sizes,
             len(reads.name_offsets) - 1,
             cut_records(encoded, BinLayout.of(reference.bases, self.sort.bin_bp)),
             cut_rows(marks, places, marks_layout),
@@ -208,6 +217,8 @@ def align(
     metrics: str | os.PathLike[str] | None = None,
     temporary: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
+    aligner: str = "genomehub",
+    aligner_index: str | None = None,
 ) -> AlignSummary:
     """Align the reads of one sample and write them sorted, duplicate-marked and indexed.
 
@@ -218,6 +229,7 @@ def align(
     output : name ending in .bam or .cram; the index is written beside it
     metrics : duplicate metrics in picard's form, for MultiQC
     temporary : folder for spilled records, about the size of the uncompressed BAM; default: beside the output
+    aligner, aligner_index : one of other_aligners.NAMES, and the prefix of its index
 
     Raises
     ------
@@ -229,8 +241,14 @@ def align(
     started = time.monotonic(), _core_seconds()
     output, lanes = _checked_output(output), _checked_lanes(lanes)
     reference = Reference.open(reference_path)
+    other = other_aligner(aligner, reference, aligner_index, threads or available_threads())
     run = _Run(
-        reference, lanes, align_config or AlignConfig(), sort_config or SortConfig(), progress or NoProgress()
+        reference,
+        lanes,
+        align_config or AlignConfig(),
+        sort_config or SortConfig(),
+        progress or NoProgress(),
+        other,
     )
     require_writable_parent(output)
     folder = require_writable_parent(Path(temporary) / "x").parent if temporary else output.parent
@@ -326,10 +344,13 @@ class _Run:
         align_config: AlignConfig,
         sort_config: SortConfig,
         progress: Progress,
+        other: OtherAligner | None = None,
     ) -> None:
         self.reference, self.lanes, self.progress = reference, lanes, progress
-        self._align_config, self._sort_config = align_config, sort_config
+        self._align_config, self._sort_config, self._other = align_config, sort_config, other
         self.groups = tuple(dict.fromkeys(lane.read_group for lane in lanes))
+        if isinstance(other, ExistingBam):
+            self.groups = other.read_groups(lanes)
         self._library_names = tuple(dict.fromkeys(group.library for group in self.groups))
         duplicates.check_limits(len(self._library_names), len(reference.contigs), len(self.groups))
         self._insert_sizes: dict[str, InsertSizeModel] = {}
@@ -349,13 +370,16 @@ class _Run:
         self._marks = BinStore(spill, "marks", config.spill_buffer_bytes // 8)
         self._other_ends = BinStore(spill, "ends", config.spill_buffer_bytes // 32)
         libraries = tuple(self._library_names.index(group.library) for group in self.groups)
-        task = BatchTask(str(self.reference.path), self.groups, libraries, self._align_config, config)
+        task = BatchTask(
+            str(self.reference.path), self.groups, libraries, self._align_config, config, self._other
+        )
         self.progress.start("aligning", None, "templates")
         for result in workers.map(task, self._items()):
             self._records.add(result.records)
             self._marks.add(result.marks)
             self._other_ends.add(result.other_ends)
             library = libraries[result.read_group]
+            self._insert_sizes.setdefault(self.groups[result.read_group].id, result.insert_sizes)
             self._examined[library] += result.examined
             self._counts[library] += result.counts
             self._n_templates += result.n_templates
@@ -365,18 +389,26 @@ class _Run:
         self._other_ends.flush()
         self.progress.finish()
 
-    def _items(self) -> Iterator[BatchItem]:
+    def _items(self) -> Iterator[BatchItem | OtherItem]:
         """Batches of all lanes in order; the first of each read group tells its insert sizes."""
+        if isinstance(self._other, ExistingBam):
+            n_templates = self._sort_config.templates_per_batch
+            yield from self._other.items(self.lanes, self.groups, n_templates, self.spill)
+            return
         first_template = 0
         for lane in self.lanes:
             group = self.groups.index(lane.read_group)
             for reads in read_batches(lane, self._sort_config.templates_per_batch, first_template, group):
-                if lane.read_group.id not in self._insert_sizes:
+                if self._other is None and lane.read_group.id not in self._insert_sizes:
                     self._insert_sizes[lane.read_group.id] = estimate_insert_sizes(
                         reads, self.reference.seeds, self.reference.bases, self._align_config
                     )
                 first_template += len(reads.name_offsets) - 1
-                yield BatchItem(reads, self._insert_sizes[lane.read_group.id])
+                yield (
+                    BatchItem(reads, self._insert_sizes[lane.read_group.id])
+                    if self._other is None
+                    else OtherItem(reads)
+                )
 
     def decide(self, workers: Workers) -> None:
         """Decide which templates are duplicates and which of those optical; leave bits for each in a file."""

@@ -23,6 +23,13 @@ def lanes(run: Run, sample: str) -> str:
     return shlex.join(words)
 
 
+def aligner(run: Run) -> str:
+    """The options of ``genomehub align`` for another aligner than ours, if one is wanted."""
+    name = run.settings["aligner"]
+    index = run.settings["aligner_index"]
+    return _options([("--aligner", None if name == "genomehub" else name), ("--aligner-index", index)])
+
+
 def exports(run: Run, sample: str) -> str:
     """The options of ``genomehub call`` for what is wanted beside the store: VCF, gVCF."""
     wanted = run.exports(sample)

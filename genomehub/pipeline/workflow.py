@@ -24,8 +24,8 @@ from genomehub.files import atomic_output, require_file, size_bytes
 from genomehub.pipeline.sample_checks import find_index, resolve
 from genomehub.pipeline.samples import Sample, read_samples
 
-#: Settings that name a file which must exist, and are relative to the configuration.
-_INPUT_SETTINGS = ("samples", "reference", "regions")
+#: Settings that name a file, or the beginning of files' names, and are relative to the configuration.
+_INPUT_SETTINGS = ("samples", "reference", "regions", "aligner_index")
 _COMPRESSED = (".gz", ".bgz")
 _FASTA_SUFFIXES = (*_COMPRESSED, ".fa", ".fasta", ".fna")
 #: About, for a vertebrate's genome in gzip.
@@ -255,6 +255,20 @@ def _check_inputs(settings: Mapping[str, Any]) -> None:
         )
     if settings["regions"] is not None:
         require_file(settings["regions"], "BED file of regions")
+    _check_aligner(settings["aligner"], settings["aligner_index"])
+
+
+def _check_aligner(aligner: str, index: str | None) -> None:
+    if aligner == "bwa-mem3" and index is None:
+        raise ConfigError(
+            "aligner is bwa-mem3, which builds no index, and aligner_index is missing; expected the prefix "
+            "of an index made by 'bwa-mem3 index' or 'bwa-mem2 index'."
+        )
+    if aligner == "genomehub" and index is not None:
+        raise ConfigError(
+            f"aligner_index is {index!r}, but aligner is genomehub, which has its index in the reference "
+            "directory. Leave aligner_index out, or set aligner to bwa or bwa-mem3."
+        )
 
 
 def _first_line(error: Exception) -> str:

@@ -1,4 +1,6 @@
-"""align_global: equal to its plain twin; gaps stand leftmost; the CIGAR is worth its score."""
+"""align_global, align_pairs: equal to their plain twins; gaps stand leftmost; free ends are the best ends."""
+
+import itertools
 
 import numpy as np
 import pytest
@@ -6,7 +8,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from plain import pairwise as plain
 
-from genomehub.kernels.pairwise import align_global
+from genomehub.kernels.pairwise import EXTENSION, GLOBAL, LOCAL, align_global, align_pairs
+from genomehub.types import AlignmentScoring
 
 GATK = (200, -150, -260, -11)
 SCORINGS = [GATK, (1, -1, -1, -1), (2, -3, -5, 0), (10, -15, -30, -5), (1, 0, 0, 0)]
@@ -89,3 +92,73 @@ def test_align_global__sequences_of_a_thousand_bases():
     assert score == 200 * 999 - 150 - 260 - 11 * 399
     assert cigar.endswith("M")
     assert sum(1 for op in cigar if op == "D") == 1
+
+
+BWA = AlignmentScoring(1, 4, 6, 1, 5)
+FREE_SCORINGS = [
+    BWA,
+    AlignmentScoring(2, 3, 5, 2, 0),
+    AlignmentScoring(1, 1, 0, 1, 1),
+    AlignmentScoring(3, 5, 1, 0, 2),
+    AlignmentScoring(0, 1, 0, 1, 0),
+]
+MODES = [GLOBAL, LOCAL, EXTENSION]
+
+
+def flat(sequences):
+    offsets = np.cumsum([0, *map(len, sequences)]).astype(np.int64)
+    return np.array([base for sequence in sequences for base in sequence], np.uint8), offsets
+
+
+def run_pairs(problems, mode, scoring, function=align_pairs):
+    result = function(*flat([q for q, _ in problems]), *flat([t for _, t in problems]), mode, scoring)
+    *spans, cigars, offsets = result
+    texts = [text(cigars[a:b]) for a, b in itertools.pairwise(offsets)]
+    return list(zip(*(span.tolist() for span in spans), texts, strict=True))
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.tuples(short, short), max_size=4), st.sampled_from(MODES), st.sampled_from(FREE_SCORINGS))
+@example([([], []), ([0], []), ([], [0]), ([0], [1])], LOCAL, BWA)
+@example([([], []), ([0], []), ([], [0]), ([0], [1])], EXTENSION, BWA)
+@example([([0] * 5, [0] * 5), ([4] * 3, [5] * 3)], LOCAL, BWA)
+def test_align_pairs__equals_plain_twin(problems, mode, scoring):
+    assert run_pairs(problems, mode, scoring) == run_pairs(problems, mode, scoring, plain.align_pairs)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("seed", range(4))
+def test_align_pairs__long_sequences_equal_plain_twin(seed, mode):
+    rng = np.random.default_rng(seed)
+    target = rng.integers(0, 4, 130)
+    query = np.concatenate([rng.integers(0, 4, 5), target[20:60], rng.integers(0, 4, 9), target[63:100]])
+    problems = [(query.tolist(), target.tolist()), (target.tolist(), query.tolist())]
+    for scoring in FREE_SCORINGS:
+        assert run_pairs(problems, mode, scoring) == run_pairs(problems, mode, scoring, plain.align_pairs)
+
+
+tiny = st.lists(st.integers(0, 2), max_size=6)
+
+
+@settings(max_examples=100, deadline=None)
+@given(tiny, tiny, st.sampled_from(FREE_SCORINGS))
+def test_align_pairs__local_is_the_best_global_of_all_parts(query, target, scoring):
+    parts = [
+        (query[a:b], target[c:d])
+        for a, b in itertools.combinations(range(len(query) + 1), 2)
+        for c, d in itertools.combinations(range(len(target) + 1), 2)
+    ]
+    best = max([0, *(row[0] for row in run_pairs(parts, GLOBAL, scoring))])
+    assert run_pairs([(query, target)], LOCAL, scoring)[0][0] == best
+
+
+@settings(max_examples=100, deadline=None)
+@given(tiny, tiny, st.sampled_from(FREE_SCORINGS))
+def test_align_pairs__extension_is_the_best_global_of_all_prefixes(query, target, scoring):
+    prefixes = [(query[:a], target[:b]) for a in range(len(query) + 1) for b in range(len(target) + 1)]
+    best = max(
+        row[0] + (scoring.end_bonus if len(part) == len(query) else 0)
+        for (part, _), row in zip(prefixes, run_pairs(prefixes, GLOBAL, scoring), strict=True)
+    )
+    score, _, query_end, *_ = run_pairs([(query, target)], EXTENSION, scoring)[0]
+    assert score + (scoring.end_bonus if query_end == len(query) else 0) == best

@@ -90,6 +90,15 @@ def test_commands__quoted_for_a_shell(folder):
     assert (commands.truth(run, "NA2"), commands.confident(run, "NA2")) == ({}, "")
 
 
+def test_commands__another_aligner(folder):
+    assert commands.aligner(workflow.read_run(folder / "config.yaml")) == ""
+    assert commands.aligner(workflow.read_run(write(folder, aligner="bwa"))) == "--aligner bwa"
+    run = workflow.read_run(write(folder, aligner="bwa-mem3", aligner_index="indexes/a b"))
+    assert shlex.split(commands.aligner(run)) == [
+        "--aligner", "bwa-mem3", "--aligner-index", f"{folder}/indexes/a b",
+    ]  # fmt: skip
+
+
 def test_commands__quality_shows_the_score_and_no_costs(folder):
     run = workflow.read_run(write(folder, regions="c.bed"))
     assert shlex.split(commands.quality(run, "NA1")) == [
@@ -116,6 +125,12 @@ WRONG = {
     "wrong format": ({"alignments": "sam"}, r"alignments is 'sam'; expected cram or bam"),
     "wrong type": ({"gvcf": "maybe"}, r"gvcf is 'maybe'; expected true or false"),
     "project with a space": ({"project": "my project"}, r"project is 'my project'; expected the project"),
+    "unknown aligner": ({"aligner": "star"}, r"aligner is 'star'; expected genomehub, bwa or bwa-mem3"),
+    "an index too few": (
+        {"aligner": "bwa-mem3"},
+        r"aligner_index is missing; expected the prefix of an",
+    ),
+    "an index too many": ({"aligner_index": "i"}, r"but aligner is genomehub, which has its index in"),
     "a folder as reference": ({"reference": "."}, r"is a folder but not a reference directory"),
 }
 

@@ -20,8 +20,10 @@ rule align:
         runtime=lambda wildcards, attempt: 720 * attempt,
     params:
         lanes=lambda wildcards: commands.lanes(RUN, wildcards.sample),
+        aligner=commands.aligner(RUN),
     message:
         "{wildcards.sample}: align reads, sort, mark duplicates"
     shell:
         "genomehub --cost {output.cost:q} align --threads {threads} -r {input.reference:q}"
-        " --sample {wildcards.sample:q} -o {output.alignments:q} --metrics {output.duplicates:q} {params.lanes} > {log:q} 2>&1"
+        " --sample {wildcards.sample:q} -o {output.alignments:q} --metrics {output.duplicates:q}"
+        " {params.aligner} {params.lanes} > {log:q} 2>&1"
