@@ -9,7 +9,7 @@ from genomehub.config import AlignConfig
 from genomehub.kernels import extension
 from genomehub.kernels.candidates import SeedLimits, find_candidates
 from genomehub.kernels.chaining import Candidates, ChainLimits
-from genomehub.types import ReadBatch, SeedIndex
+from genomehub.types import AlignmentScoring, ReadBatch, SeedIndex
 
 
 class Oriented(NamedTuple):
@@ -23,6 +23,13 @@ class Oriented(NamedTuple):
     strands: np.ndarray
     offsets: np.ndarray
     longest: int
+
+
+def scoring_of(config: AlignConfig) -> AlignmentScoring:
+    """The scores of a configuration, as kernels take them."""
+    return AlignmentScoring(
+        config.match, config.mismatch, config.gap_open, config.gap_extend, config.end_bonus
+    )
 
 
 def orient_reads(batch: ReadBatch) -> Oriented:
@@ -43,7 +50,7 @@ def chain_reads(reads: Oriented, index: SeedIndex, config: AlignConfig) -> tuple
 
     Returns
     -------
-    candidates : Candidates, at most config.max_candidates a read, best first
+    candidates : Candidates, at most config.max_candidates a read
     unused : (n_reads,) float32, part of each read that lies in seeds too frequent to be used
     """
     n_reads = reads.offsets.size - 1
@@ -54,7 +61,13 @@ def chain_reads(reads: Oriented, index: SeedIndex, config: AlignConfig) -> tuple
         config.rescue_fraction,
         max(config.max_hits, config.max_frequency, config.max_pair_frequency),  # room for one seed at least
     )
-    chain_limits = ChainLimits(config.max_gap, config.max_candidates, config.min_chain_ratio)
+    chain_limits = ChainLimits(
+        config.max_gap,
+        config.max_candidates,
+        config.min_chain_ratio,
+        -(-config.min_score // config.match),  # a part of fewer bases cannot be reported
+        scoring_of(config),
+    )
     out = empty_candidates(n_reads, n_reads * config.max_candidates)
     unused = np.zeros(n_reads, dtype=np.float32)
     n = find_candidates(

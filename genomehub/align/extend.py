@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from genomehub.align.chains import Oriented
+from genomehub.align.chains import Oriented, scoring_of
 from genomehub.config import AlignConfig
 from genomehub.kernels import extension
 from genomehub.kernels.banded import align_banded, check_banded
@@ -27,13 +27,6 @@ class Cigars(NamedTuple):
 def no_cigars() -> Cigars:
     """Cigars of no problem."""
     return Cigars(np.empty(0, dtype=np.uint32), np.zeros(1, dtype=np.int64))
-
-
-def scoring_of(config: AlignConfig) -> AlignmentScoring:
-    """The scores of a configuration, as kernels take them."""
-    return AlignmentScoring(
-        config.match, config.mismatch, config.gap_open, config.gap_extend, config.end_bonus
-    )
 
 
 def extend_candidates(

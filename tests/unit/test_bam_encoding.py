@@ -28,9 +28,10 @@ def reference(tmp_path_factory):
 class Row:
     """One alignment in words; ``bases`` as sequenced, ``cigar`` on the reference strand."""
 
-    def __init__(self, flag, contig, start, cigar, mapq=60, mate=(-1, -1), tlen=0, score=(0, 0)):
+    def __init__(self, flag, contig, start, cigar, mapq=60, mate=(-1, -1), tlen=0, score=(0, 0), alt=0):
         self.flag, self.contig, self.start, self.cigar = flag, contig, start, cigar
         self.mapq, self.mate, self.tlen, self.score = mapq, mate, tlen, score
+        self.alt_score = alt
 
 
 def segment(cigar):
@@ -71,6 +72,7 @@ def batch_of(reads, rows, n_ends, names, first_template=0):
         template_length=column([row.tlen for row in flat]),
         score=column([row.score[0] for row in flat]),
         second_score=column([row.score[1] for row in flat]),
+        alt_score=column([row.alt_score for row in flat]),
     )
 
 

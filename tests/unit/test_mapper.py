@@ -17,9 +17,10 @@ from genomehub.align.mapper import estimate_insert_sizes, map_batch
 from genomehub.align.pairing import model_of
 from genomehub.config import AlignConfig, IndexConfig
 from genomehub.errors import ConfigError, InputError
-from genomehub.types import Flag, InsertSizeModel, PackedReference
+from genomehub.types import AlignmentBatch, Flag, InsertSizeModel, PackedReference
 
 CONFIG = AlignConfig()
+BESIDE = Flag.SECONDARY | Flag.SUPPLEMENTARY
 MODEL = InsertSizeModel(400.0, 50.0, 200, 600, 1000)
 CONTIGS = (real_slice(480_000, 620_000), real_slice(700_000, 760_000))
 
@@ -30,8 +31,26 @@ def genome():
     return build_seed_index(bases), bases
 
 
-def run(genome, reads, n_ends=1, first_template=0, model=MODEL):
-    return map_batch(make_batch(reads, n_ends, first_template), *genome, CONFIG, model)
+def run_all(genome, reads, n_ends=1, first_template=0, model=MODEL, config=CONFIG):
+    return map_batch(make_batch(reads, n_ends, first_template), *genome, config, model)
+
+
+def run(*arguments, **options):
+    """The primary rows of run_all."""
+    return rows_where(run_all(*arguments, **options), lambda flag: flag & BESIDE == 0)
+
+
+def rows_where(result, wanted):
+    rows = np.flatnonzero(wanted(result.flag))
+    cigars = [result.cigars[result.cigar_offsets[i] : result.cigar_offsets[i + 1]] for i in rows]
+    columns = {
+        name: column[rows] for name, column in result._asdict().items() if not name.startswith("cigar")
+    }
+    return AlignmentBatch(
+        **columns,
+        cigars=np.concatenate([np.empty(0, np.uint32), *cigars]),
+        cigar_offsets=np.cumsum([0, *map(len, cigars)]),
+    )
 
 
 def cigar_of(result, row):
@@ -291,7 +310,7 @@ def test_build_seed_index__bad_configuration(config, said):
 
 def test_build_seed_index__reference_beyond_32_bits():
     packed = np.broadcast_to(np.uint8(0), (2**31,))
-    bases = PackedReference(packed, np.array([512]), np.array([2**32 - 1024]))
+    bases = PackedReference(packed, np.array([512]), np.array([2**32 - 1024]), np.array([False]))
     with pytest.raises(InputError, match=r"4,294,967,296 bases with padding; .* Leave out contigs"):
         build_seed_index(bases)
 
