@@ -135,7 +135,8 @@ def _join(runs, anchor, run, begin, end, length, scoring):
 
     To the right the run counts from where both read and reference have passed the chain's end, to the left
     likewise; nothing is added if the gap costs more than that, or more than all bases beyond it can earn:
-    alignment would clip there, and the run may be the other part of a split read.
+    alignment would clip there, and the run may be the other part of a split read. The last value says whether
+    the run, reaching no further than its seeds, would be crossed to all the same.
     """
     shift = runs.diagonal[run] - runs.diagonal[anchor]
     cost = _gap_cost(abs(shift))
@@ -143,13 +144,13 @@ def _join(runs, anchor, run, begin, end, length, scoring):
         start = max(np.int64(runs.begin[run]), end + max(0, -shift))
         gain = min(np.int64(runs.covered[run]), runs.end[run] - start) - cost
         if gain > 0:
-            return gain, begin, np.int64(runs.end[run])
+            return gain, begin, np.int64(runs.end[run]), _pays(length - start, abs(shift), scoring)
     if runs.begin[run] < begin and _pays(begin, abs(shift), scoring):
         stop = min(np.int64(runs.end[run]), begin - max(0, shift))
         gain = min(np.int64(runs.covered[run]), stop - runs.begin[run]) - cost
         if gain > 0:
-            return gain, np.int64(runs.begin[run]), end
-    return np.int64(0), begin, end
+            return gain, np.int64(runs.begin[run]), end, _pays(stop, abs(shift), scoring)
+    return np.int64(0), begin, end, False
 
 
 @inline
@@ -157,7 +158,8 @@ def _grow(runs, n_runs, anchor, step, length, limits, begin, end):
     """Take runs on diagonals below (step -1) or above (1) the anchor's into its chain.
 
     Returns bases gained, the reach in diagonals and the new span. Runs near by that add nothing are taken
-    all the same: alignment round the anchor covers them.
+    all the same: alignment round the anchor covers them. Runs that alignment may clip after all also stay
+    for a chain of their own.
     """
     near = length // 20
     gained, reach = np.int64(0), np.int64(0)
@@ -165,11 +167,11 @@ def _grow(runs, n_runs, anchor, step, length, limits, begin, end):
     while 0 <= run < n_runs and abs(runs.diagonal[run] - runs.diagonal[anchor]) <= limits.max_gap:
         shift = runs.diagonal[run] - runs.diagonal[anchor]
         if runs.covered[run] > 0:
-            gain, begin, end = _join(runs, anchor, run, begin, end, length, limits.scoring)
+            gain, begin, end, surely = _join(runs, anchor, run, begin, end, length, limits.scoring)
             if gain > 0:
                 gained += gain
                 reach = shift
-            if gain > 0 or abs(shift) <= near:
+            if surely or abs(shift) <= near:
                 runs.covered[run] = 0
         run += step
     return gained, reach, begin, end
@@ -224,7 +226,7 @@ def chain_hits(hits, n, k, length, limits, runs, out, slot):
     n_runs = find_runs(hits, n, k, runs)
     found = 0
     floor = np.float64(0)
-    first, last = np.int64(length), np.int64(0)  # what the chains so far span of the read as sequenced
+    first, last = np.int64(length), np.int64(0)  # span of the chains' anchors on the read as sequenced
     while found < limits.max_candidates and n_runs > 0:
         anchor = _best_run(runs, n_runs)
         covered = np.int64(runs.covered[anchor])
@@ -243,7 +245,7 @@ def chain_hits(hits, n, k, length, limits, runs, out, slot):
         covered += gain_low + gain_high
         floor = max(floor, limits.min_ratio * covered)
         strand = _strand_of(runs, anchor)
-        begin, end = _on_read(strand, begin, end, length)
+        begin, end = _on_read(strand, np.int64(runs.begin[anchor]), np.int64(runs.end[anchor]), length)
         first, last = min(first, begin), max(last, end)
         place = slot + found
         out.strand[place] = strand

@@ -106,9 +106,12 @@ def _add_other_places(alignments, ranking, parts, read, part, chosen, limits, ou
 
 @inline
 def _is_supplementary(alignments, ranking, parts, i, chosen, alt_start, min_score):
+    """Whether ranked row ``i`` is a part of its own, and ``chosen`` does not stand for that."""
     if i == chosen or alignments.score[ranking.rows[i]] < min_score:
         return False
-    return (parts.assembly[i] if i < alt_start else parts.whole[i]) < 0
+    if i < alt_start:
+        return parts.assembly[i] < 0 and parts.assembly[chosen] != i
+    return parts.whole[i] < 0
 
 
 @kernel

@@ -23,7 +23,7 @@ def pays(free, gap, scoring):
 
 
 def joined(anchor, run, span, length, scoring):
-    """Bases that ``run`` adds to the chain that spans ``span`` of the read, and the new span."""
+    """Bases that ``run`` adds to the chain over ``span`` of the read, the new span, and whether that is sure."""
     shift = run["diagonal"] - anchor["diagonal"]
     begin, end = span
     if run["end"] > end and pays(length - end, abs(shift), scoring):
@@ -31,14 +31,16 @@ def joined(anchor, run, span, length, scoring):
             abs(shift)
         )
         if gain > 0:
-            return gain, (begin, run["end"])
+            start = max(run["begin"], end + max(0, -shift))
+            return gain, (begin, run["end"]), pays(length - start, abs(shift), scoring)
     if run["begin"] < begin and pays(begin, abs(shift), scoring):
         gain = min(run["covered"], min(run["end"], begin - max(0, shift)) - run["begin"]) - gap_cost(
             abs(shift)
         )
         if gain > 0:
-            return gain, (run["begin"], end)
-    return 0, span
+            stop = min(run["end"], begin - max(0, shift))
+            return gain, (run["begin"], end), pays(stop, abs(shift), scoring)
+    return 0, span, False
 
 
 def as_sequenced(strand, span, length):
@@ -72,13 +74,13 @@ def chain_hits(hits, k, length, max_gap, max_candidates, min_ratio, min_part, sc
                     break
                 if run["taken"]:
                     continue
-                gain, span = joined(anchor, run, span, length, scoring)
+                gain, span, surely = joined(anchor, run, span, length, scoring)
                 covered += gain
                 if gain > 0:
                     reach[step] = shift
-                run["taken"] = gain > 0 or abs(shift) <= length // 20
+                run["taken"] = surely or abs(shift) <= length // 20
         floor = max(floor, min_ratio * covered)
-        spanned |= as_sequenced(anchor["strand"], span, length)
+        spanned |= as_sequenced(anchor["strand"], (anchor["begin"], anchor["end"]), length)
         candidates.append(
             (anchor["strand"], anchor["diagonal"], reach[-1], reach[1], anchor["begin"], covered)
         )
