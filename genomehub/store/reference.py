@@ -292,6 +292,11 @@ class ReferenceWriter:
         self._bases.write(packed.data)
         self._n_bytes += packed.size
 
+    @property
+    def contigs(self) -> tuple[Contig, ...]:
+        """The contigs written so far."""
+        return tuple(self._contigs)
+
     def add_contig(self, name: str, pieces: Iterable[np.ndarray], is_alt: bool = False) -> Contig:
         """Write a contig that arrives as pieces of upper-case IUPAC letters; return its table row."""
         digester, length = SequenceDigester(), 0

@@ -23,7 +23,7 @@ def pays(free, gap, scoring):
 
 
 def joined(anchor, run, span, length, scoring):
-    """Bases that ``run`` adds to the chain over ``span`` of the read, the new span, and whether that is sure."""
+    """Bases that ``run`` adds to the chain over ``span`` of the read, the new span, and if that is sure."""
     shift = run["diagonal"] - anchor["diagonal"]
     begin, end = span
     if run["end"] > end and pays(length - end, abs(shift), scoring):
