@@ -58,6 +58,7 @@ def test_reference_show__text_and_json(reference, capsys):
             "length": 10_500_000,
             "md5": "2dd744aea382bcf5189f9ff936c7259d",
             "refget": "SQ.LdOG4dnOYYMPlTw05X8vqDs081ZeHlHw",
+            "is_alt": False,
         }
     ]
 
