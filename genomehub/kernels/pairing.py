@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from genomehub.kernels._jit import inline, kernel
+from genomehub.kernels._jit import borrowing, inline
 from genomehub.kernels.mapq import pair_quality, single_quality, with_pair
 from genomehub.kernels.ranking import share_the_read
 from genomehub.kernels.seeds import mix
@@ -256,7 +256,7 @@ def _settle_together(alignments, ranking, read, lengths, unused, scoring, limits
     return True
 
 
-@kernel
+@borrowing
 def choose_alignments(alignments, ranking, parts, offsets, unused, scoring, limits, paired, out):
     """Settle the place of every read.
 
@@ -291,7 +291,7 @@ def choose_alignments(alignments, ranking, parts, offsets, unused, scoring, limi
             _mark_proper(alignments, read, lengths, limits, out)
 
 
-@kernel
+@borrowing
 def confident_distances(alignments, choice, offsets, min_quality, max_distance, out):
     """Outer distances of templates whose mates both are placed surely and face each other.
 

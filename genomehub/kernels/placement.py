@@ -6,7 +6,7 @@ without a place of their own take their mate's, so that the two stay together wh
 
 import numpy as np
 
-from genomehub.kernels._jit import inline, kernel
+from genomehub.kernels._jit import borrowing, inline
 from genomehub.kernels.reporting import OTHER_PLACE, SUPPLEMENTARY
 from genomehub.types import CigarOp, Flag
 
@@ -21,7 +21,7 @@ assert (_PAIRED, _PROPER, _UNMAPPED, _MATE_UNMAPPED, _REVERSE, _MATE_REVERSE, _R
 assert (_SECONDARY, _SUPPLEMENTARY) == (Flag.SECONDARY, Flag.SUPPLEMENTARY)
 
 
-@kernel
+@borrowing
 def count_cigars(alignments, rows, offsets, problem_offsets, out):
     """Fill ``out`` ((n_rows + 1,) int64) with the starts of the rows' CIGARs; unmapped reads have none."""
     out[0] = 0
@@ -81,7 +81,7 @@ def template_length(start, end, mate_start, mate_end, is_second):
     return span if leftmost else -span
 
 
-@kernel
+@borrowing
 def place_reads(
     alignments, choice, rows, offsets, contig_offsets, n_ends, problem_cigars, problem_offsets, out
 ):

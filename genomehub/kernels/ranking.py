@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from genomehub.kernels._jit import inline, kernel
+from genomehub.kernels._jit import borrowing, inline, kernel
 from genomehub.kernels.seeds import mix
 
 #: Two alignments of a read that share more than this of their read and reference spans are one.
@@ -95,7 +95,7 @@ def _precedes(alignments, ties, is_alt, a, b):
     return ties[a] < ties[b]
 
 
-@kernel
+@borrowing
 def rank_alignments(alignments, n_ends, first_template, is_alt, out):
     """Sort the alignments of each read and leave out what is the same place again.
 

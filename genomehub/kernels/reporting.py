@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from genomehub.kernels._jit import inline, kernel
+from genomehub.kernels._jit import borrowing, inline
 from genomehub.kernels.pairing import judge_alone
 
 #: What a row is: the read's own, another part of it, or another place of the part in the row before.
@@ -114,7 +114,7 @@ def _is_supplementary(alignments, ranking, parts, i, chosen, alt_start, min_scor
     return parts.whole[i] < 0
 
 
-@kernel
+@borrowing
 def list_rows(alignments, ranking, parts, choice, offsets, unused, scoring, limits, out):
     """List the rows of every read.
 
