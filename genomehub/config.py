@@ -48,6 +48,10 @@ class AlignConfig:
     max_rescues : bound on the placements of one end whose neighbourhood is searched for the mate
     min_mates : confident pairs needed to estimate insert sizes
     default_insert_mean, default_insert_sd : bp, the model if there are fewer
+    soft_clip_supplementary : keep all bases in supplementary rows (bwa: -Y); else they are hard-clipped
+    max_other_places : other places of a read that the XA tag lists, none if more (bwa: -h); 0: no tag
+    max_alt_places : the same where one of them lies on an ALT contig
+    other_place_ratio : part of the row's score that another place must have to be listed
     """
 
     match: int = 1
@@ -73,6 +77,10 @@ class AlignConfig:
     min_mates: int = 25
     default_insert_mean: float = 400.0
     default_insert_sd: float = 120.0
+    soft_clip_supplementary: bool = False
+    max_other_places: int = 5
+    max_alt_places: int = 200
+    other_place_ratio: float = 0.8
 
     def __post_init__(self) -> None:
         if not 0 < self.max_read_length <= 4095:

@@ -61,6 +61,7 @@ class Contig(NamedTuple):
     length: int  # bp
     md5: str  # M5 of SAM: MD5 of the upper-case sequence, hexadecimal
     refget: str  # GA4GH refget digest, "SQ." + sha512t24u
+    is_alt: bool = False  # beside the primary assembly (AH of SAM): never competes with it for reads
 
 
 class ReadGroup(NamedTuple):
@@ -98,7 +99,8 @@ class ReadBatch(NamedTuple):
 
 class AlignmentBatch(NamedTuple):
     """Alignments of one ReadBatch: every read has its primary row (mapped or not), in read order; further
-    rows of a read (supplementary) follow its primary.
+    rows of a read (supplementary) follow its primary. Rows flagged SECONDARY are other places of the last row
+    before them that is not: its XA tag lists them, they become no records.
 
     read_index : (n,) int32, the read in the batch
     flag : (n,) uint16, complete SAM FLAG except DUPLICATE
@@ -112,6 +114,8 @@ class AlignmentBatch(NamedTuple):
     template_length : (n,) int32, TLEN in bp, signed, 0 if unknown
     score : (n,) int32, AS: alignment score
     second_score : (n,) int32, XS: best score at another place, 0 if none
+    alt_score : (n,) int32, score of the better alignment on an ALT contig that the row's is another place of
+        (the pa tag is their ratio), 0 if none
     """
 
     read_index: np.ndarray
@@ -126,6 +130,7 @@ class AlignmentBatch(NamedTuple):
     template_length: np.ndarray
     score: np.ndarray
     second_score: np.ndarray
+    alt_score: np.ndarray
 
 
 class Records(NamedTuple):
@@ -171,11 +176,13 @@ class PackedReference(NamedTuple):
         before the first, between and after contigs, so that no window of a read leaves the array or reaches
         another contig's bases unnoticed
     contig_lengths : (n_contigs,) int64, bp
+    is_alt : (n_contigs,) bool, contigs that are no part of the primary assembly
     """
 
     packed: np.ndarray
     contig_offsets: np.ndarray
     contig_lengths: np.ndarray
+    is_alt: np.ndarray
 
 
 class SeedIndex(NamedTuple):

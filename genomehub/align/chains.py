@@ -26,18 +26,18 @@ class Oriented(NamedTuple):
     longest: int
 
 
-def orient_reads(batch: ReadBatch) -> Oriented:
-    """Copy the reads on both strands."""
-    strands = np.empty(2 * batch.bases.size + 64, dtype=np.uint8)
-    extension.orient(batch.bases, batch.offsets, strands)
-    return Oriented(strands, batch.offsets, int(np.diff(batch.offsets).max(initial=1)))
-
-
 def scoring_of(config: AlignConfig) -> AlignmentScoring:
     """The scores of a configuration, as kernels take them."""
     return AlignmentScoring(
         config.match, config.mismatch, config.gap_open, config.gap_extend, config.end_bonus
     )
+
+
+def orient_reads(batch: ReadBatch) -> Oriented:
+    """Copy the reads on both strands."""
+    strands = np.empty(2 * batch.bases.size + 64, dtype=np.uint8)
+    extension.orient(batch.bases, batch.offsets, strands)
+    return Oriented(strands, batch.offsets, int(np.diff(batch.offsets).max(initial=1)))
 
 
 def chain_reads(
@@ -53,7 +53,7 @@ def chain_reads(
 
     Returns
     -------
-    candidates : Candidates, at most config.max_candidates a read, best first
+    candidates : Candidates, at most config.max_candidates a read
     unused : (n_reads,) float32, part of each read that lies in seeds too frequent to be used
     """
     n_reads = reads.offsets.size - 1
@@ -64,7 +64,13 @@ def chain_reads(
         config.rescue_fraction,
         max(config.max_hits, config.max_frequency, config.max_pair_frequency),  # room for one seed at least
     )
-    chain_limits = ChainLimits(config.max_gap, config.max_candidates, config.min_chain_ratio)
+    chain_limits = ChainLimits(
+        config.max_gap,
+        config.max_candidates,
+        config.min_chain_ratio,
+        -(-config.min_score // config.match),  # a part of fewer bases cannot be reported
+        scoring_of(config),
+    )
     out = empty_candidates(n_reads, n_reads * config.max_candidates)
     unused = np.zeros(n_reads, dtype=np.float32)
     n = find_candidates(

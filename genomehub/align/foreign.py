@@ -337,4 +337,5 @@ def _batch(
         template_length=length.astype(np.int32),
         score=np.where(is_mapped, columns.score[order], 0).astype(np.int32),
         second_score=np.where(is_mapped, columns.second_score[order], 0).astype(np.int32),
+        alt_score=np.zeros(n, dtype=np.int32),
     )

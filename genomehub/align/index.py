@@ -64,9 +64,7 @@ def _fill_buckets(
 ) -> None:  # fmt: skip
     """One pass over the reference, contig by contig."""
     for i, length in enumerate(bases.contig_lengths):
-        one = frozen(
-            PackedReference(bases.packed, bases.contig_offsets[i : i + 1], bases.contig_lengths[i : i + 1])
-        )
+        one = frozen(PackedReference(bases.packed, *(array[i : i + 1] for array in bases[1:])))
         seeds.fill_buckets(one, shape, bits, entries, buckets, fill)
         progress.advance(int(length))
 

@@ -9,12 +9,22 @@ import numpy as np
 from genomehub.align.chains import Oriented, chain_reads, orient_reads
 from genomehub.align.extend import Cigars, extend_candidates
 from genomehub.align.index import frozen
-from genomehub.align.pairing import choose, insert_sizes, model_of, pair_limits, rank, rescue_mates
+from genomehub.align.pairing import (
+    choose,
+    find_parts,
+    insert_sizes,
+    model_of,
+    pair_limits,
+    rank,
+    report,
+    rescue_mates,
+)
 from genomehub.config import AlignConfig
 from genomehub.errors import InputError
 from genomehub.kernels import placement
 from genomehub.kernels.extension import Alignments
 from genomehub.kernels.pairing import Choice
+from genomehub.kernels.reporting import Rows
 from genomehub.types import AlignmentBatch, InsertSizeModel, PackedReference, ReadBatch, SeedIndex
 
 
@@ -37,7 +47,9 @@ def estimate_insert_sizes(
         return model_of(np.empty(0, dtype=np.int64), config)
     batch, index, bases = frozen(batch), frozen(index), frozen(bases)
     reads, alignments, _, unused = _align(batch, index, bases, config)
-    choice = choose(alignments, rank(alignments, 2, batch.first_template), reads, unused, None, config)
+    ranked = rank(alignments, 2, batch.first_template, bases.is_alt)
+    parts = find_parts(alignments, ranked, reads)
+    choice = choose(alignments, ranked, parts, reads, unused, None, config)
     return insert_sizes(alignments, choice, reads, config)
 
 
@@ -59,7 +71,7 @@ def map_batch(
 
     Returns
     -------
-    AlignmentBatch, one row a read
+    AlignmentBatch, a primary row for each read, its supplementary rows and other places behind
 
     Notes
     -----
@@ -67,16 +79,18 @@ def map_batch(
     """
     batch, index, bases = frozen(batch), frozen(index), frozen(bases)
     reads, alignments, cigars, unused = _align(batch, index, bases, config)
-    ranking = rank(alignments, batch.n_ends, batch.first_template)
+    ranked = rank(alignments, batch.n_ends, batch.first_template, bases.is_alt)
     limits = None
     if batch.n_ends == 2:
         limits = pair_limits(insert_sizes, config)
         before = alignments
-        alignments, cigars = rescue_mates(alignments, cigars, ranking, reads, bases, limits, config)
+        alignments, cigars = rescue_mates(alignments, cigars, ranked, reads, bases, limits, config)
         if alignments is not before:
-            ranking = rank(alignments, batch.n_ends, batch.first_template)
-    choice = choose(alignments, ranking, reads, unused, limits, config)
-    return _place(alignments, cigars, choice, reads, bases, batch.n_ends)
+            ranked = rank(alignments, batch.n_ends, batch.first_template, bases.is_alt)
+    parts = find_parts(alignments, ranked, reads)
+    choice = choose(alignments, ranked, parts, reads, unused, limits, config)
+    rows = report(alignments, ranked, parts, choice, reads, unused, config)
+    return _place(alignments, cigars, choice, rows, reads, bases, batch.n_ends)
 
 
 def _align(
@@ -107,13 +121,14 @@ def _place(
     alignments: Alignments,
     cigars: Cigars,
     choice: Choice,
+    rows: Rows,
     reads: Oriented,
     bases: PackedReference,
     n_ends: int,
 ) -> AlignmentBatch:
-    n = reads.offsets.size - 1
+    n = rows.read.size
     cigar_offsets = np.empty(n + 1, dtype=np.int64)
-    placement.count_cigars(alignments, choice, reads.offsets, cigars.offsets, cigar_offsets)
+    placement.count_cigars(alignments, rows, reads.offsets, cigars.offsets, cigar_offsets)
     out = AlignmentBatch(
         read_index=np.empty(n, dtype=np.int32),
         flag=np.empty(n, dtype=np.uint16),
@@ -127,8 +142,17 @@ def _place(
         template_length=np.empty(n, dtype=np.int32),
         score=np.empty(n, dtype=np.int32),
         second_score=np.empty(n, dtype=np.int32),
+        alt_score=np.empty(n, dtype=np.int32),
     )
     placement.place_reads(
-        alignments, choice, reads.offsets, bases.contig_offsets, n_ends, cigars.cigars, cigars.offsets, out
+        alignments,
+        choice,
+        rows,
+        reads.offsets,
+        bases.contig_offsets,
+        n_ends,
+        cigars.cigars,
+        cigars.offsets,
+        out,
     )
     return out

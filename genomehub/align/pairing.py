@@ -1,19 +1,16 @@
-"""Alignments of both mates to one placement a read, and the insert sizes that this needs."""
+"""Alignments of both mates to each read's place and rows, and the insert sizes that this needs."""
 
 import numpy as np
 
 from genomehub.align.chains import Oriented, empty_candidates, scoring_of
-from genomehub.align.extend import (
-    Cigars,
-    empty_alignments,
-    extend_candidates,
-    join_cigars,
-)
+from genomehub.align.extend import Cigars, empty_alignments, extend_candidates, join_cigars
 from genomehub.config import AlignConfig
-from genomehub.kernels import pairing, rescue
+from genomehub.kernels import pairing, ranking, reporting, rescue
 from genomehub.kernels.chaining import Candidates
 from genomehub.kernels.extension import Alignments
-from genomehub.kernels.pairing import Choice, PairLimits, Ranking
+from genomehub.kernels.pairing import Choice, PairLimits
+from genomehub.kernels.ranking import Parts, Ranking
+from genomehub.kernels.reporting import ReportLimits, Rows
 from genomehub.types import InsertSizeModel, PackedReference
 
 # Pairs that insert sizes are estimated from: both mates this sure, not further apart than this (bp).
@@ -23,15 +20,23 @@ _SURE, _FARTHEST = 20, 10_000
 _OUTLIER_RANGES, _PROPER_RANGES, _PROPER_DEVIATIONS = 2.0, 3.0, 4.0
 
 
-def rank(alignments: Alignments, n_ends: int, first_template: int) -> Ranking:
-    """Distinct alignments of each read, best first."""
+def rank(alignments: Alignments, n_ends: int, first_template: int, is_alt: np.ndarray) -> Ranking:
+    """Distinct alignments of each read, best first, those on ALT contigs (``is_alt``) last."""
     n = alignments.score.size
     out = Ranking(
         np.empty(alignments.offsets.size, dtype=np.int64),
+        np.empty(alignments.offsets.size - 1, dtype=np.int64),
         np.empty(n, dtype=np.int32),
         np.empty(n, dtype=np.uint64),
     )
-    pairing.rank_alignments(alignments, n_ends, first_template, out)
+    ranking.rank_alignments(alignments, n_ends, first_template, is_alt, out)
+    return out
+
+
+def find_parts(alignments: Alignments, ranked: Ranking, reads: Oriented) -> Parts:
+    """Which alignments of each read compete over one part of it."""
+    out = Parts(np.empty(ranked.rows.size, dtype=np.int32), np.empty(ranked.rows.size, dtype=np.int32))
+    ranking.mark_parts(alignments, ranked, reads.offsets, out)
     return out
 
 
@@ -51,7 +56,7 @@ def pair_limits(model: InsertSizeModel, config: AlignConfig) -> PairLimits:
 def rescue_mates(
     alignments: Alignments,
     cigars: Cigars,
-    ranking: Ranking,
+    ranked: Ranking,
     reads: Oriented,
     bases: PackedReference,
     limits: PairLimits,
@@ -62,7 +67,7 @@ def rescue_mates(
     out = empty_candidates(n_reads, n_reads * config.max_rescues)
     n = rescue.rescue_mates(
         alignments,
-        ranking,
+        ranked,
         reads.strands,
         reads.offsets,
         bases,
@@ -82,7 +87,8 @@ def rescue_mates(
 
 def choose(
     alignments: Alignments,
-    ranking: Ranking,
+    ranked: Ranking,
+    parts: Parts,
     reads: Oriented,
     unused: np.ndarray,
     limits: PairLimits | None,
@@ -99,9 +105,43 @@ def choose(
     paired = limits is not None
     limits = limits or pair_limits(model_of(np.empty(0, dtype=np.int64), config), config)
     pairing.choose_alignments(
-        alignments, ranking, reads.offsets, unused, scoring_of(config), limits, paired, out
+        alignments, ranked, parts, reads.offsets, unused, scoring_of(config), limits, paired, out
     )
     return out
+
+
+def report(
+    alignments: Alignments,
+    ranked: Ranking,
+    parts: Parts,
+    choice: Choice,
+    reads: Oriented,
+    unused: np.ndarray,
+    config: AlignConfig,
+) -> Rows:
+    """The rows of every read: the chosen alignment, and what else bwa mem would report."""
+    n_reads = reads.offsets.size - 1
+    room = n_reads + 2 * int(ranked.offsets[-1])  # each alignment as a row and as another row's other place
+    limits = ReportLimits(
+        config.min_score,
+        config.soft_clip_supplementary,
+        config.max_other_places,
+        config.max_alt_places,
+        config.other_place_ratio,
+    )
+    out = Rows(
+        np.empty(room, dtype=np.int32),
+        np.empty(room, dtype=np.int32),
+        np.empty(room, dtype=np.uint8),
+        np.empty(room, dtype=np.bool_),
+        np.empty(room, dtype=np.uint8),
+        np.empty(room, dtype=np.int32),
+        np.empty(room, dtype=np.int32),
+    )
+    n = reporting.list_rows(
+        alignments, ranked, parts, choice, reads.offsets, unused, scoring_of(config), limits, out
+    )
+    return Rows(*(array[:n] for array in out))
 
 
 def insert_sizes(

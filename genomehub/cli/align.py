@@ -80,6 +80,15 @@ _FIELDS = ("ID", "LB", "PL", "PU")
     help="Folder for records on their way, about the size of the uncompressed BAM.  [default: beside "
     "the output]",
 )  # fmt: skip
+@click.option(
+    "--soft-clip-supplementary", is_flag=True,
+    help="Keep all bases of a split read in its supplementary rows too (bwa mem -Y).",
+)  # fmt: skip
+@click.option(
+    "--xa", "max_other_places", type=click.IntRange(0, 20), default=AlignConfig.max_other_places,
+    show_default=True, metavar="N",
+    help="Name the other places of a read in XA if they are at most N; 0 for no XA tags.",
+)  # fmt: skip
 @threads_option
 @scheduler_option
 @verbosity_options
@@ -88,7 +97,8 @@ def command(
     reference: str, sample: str, output: str, library: str | None, platform: str, read_group: str,
     lanes: tuple[tuple[str, str, str], ...], level: int | None,
     optical_distance: int, duplicate_tags: str, sort_memory: int, aligner: str, aligner_index: str | None,
-    metrics: str | None, json_path: str | None, temporary: str | None, threads: int | None,
+    metrics: str | None, json_path: str | None, temporary: str | None, soft_clip_supplementary: bool,
+    max_other_places: int, threads: int | None,
     scheduler_file: str | None, reads: tuple[str, ...],
 ) -> None:  # fmt: skip
     """Align reads and write them sorted, duplicate-marked and indexed, as BAM or CRAM.
@@ -114,7 +124,7 @@ def command(
             reference,
             [make_lane(fields, r1, r2, sample, library or sample, platform) for fields, r1, r2 in given],
             output,
-            AlignConfig(),
+            AlignConfig(soft_clip_supplementary=soft_clip_supplementary, max_other_places=max_other_places),
             SortConfig(
                 spill_buffer_bytes=sort_memory << 20,
                 optical_distance=optical_distance,

@@ -27,9 +27,14 @@ def command() -> None:
 @command.command()
 @click.argument("fasta", type=click.Path(), metavar="GENOME.fa[.gz]")
 @click.option("-o", "--output", required=True, type=click.Path(), help="Reference directory to make.")
+@click.option(
+    "--alt", type=click.Path(), metavar="GENOME.fa.alt",
+    help="File whose first column names the contigs that are no part of the primary assembly (ALT, decoy, "
+    "HLA), as bwa takes it.  [default: the file of this name beside GENOME.fa, if any]",
+)  # fmt: skip
 @json_option
 @verbosity_options
-def build(fasta: str, output: str, as_json: bool) -> None:
+def build(fasta: str, output: str, alt: str | None, as_json: bool) -> None:
     """Make a reference directory from a FASTA file (plain, gzip or bgzip).
 
     \b
@@ -39,10 +44,12 @@ def build(fasta: str, output: str, as_json: bool) -> None:
     from genomehub.pipeline.reference import build_reference  # loads the kernels
 
     with TerminalProgress() as progress:
-        reference = build_reference(fasta, output, IndexConfig(), progress=progress)
+        reference = build_reference(fasta, output, IndexConfig(), progress=progress, alt=alt)
+    n_alt = sum(contig.is_alt for contig in reference.contigs)
     _log.info(
-        "%s: %d contigs, %s bp, digest %s, %.1f MB",
-        output, len(reference.contigs), f"{reference.length:,}", reference.digest, size_bytes(output) / 1e6,
+        "%s: %d contigs%s, %s bp, digest %s, %.1f MB",
+        output, len(reference.contigs), f" ({n_alt} ALT)" if n_alt else "", f"{reference.length:,}",
+        reference.digest, size_bytes(output) / 1e6,
     )  # fmt: skip
     if as_json:
         _print_json(reference)
@@ -67,10 +74,14 @@ def show(reference: str, as_json: bool) -> None:
         return
     table = Table("contig", box=None, pad_edge=False)
     table.add_column("length (bp)", justify="right")
+    has_alt = any(contig.is_alt for contig in opened.contigs)
+    if has_alt:
+        table.add_column("assembly", no_wrap=True)
     table.add_column("M5", no_wrap=True)
     table.add_column("refget", no_wrap=True)
     for contig in opened.contigs:
-        table.add_row(contig.name, f"{contig.length:,}", contig.md5, contig.refget)
+        assembly = ["ALT" if contig.is_alt else "primary"] if has_alt else []
+        table.add_row(contig.name, f"{contig.length:,}", *assembly, contig.md5, contig.refget)
     console = Console(width=None if Console().is_terminal else 10_000)
     console.print(f"digest  {opened.digest}\nsource  {opened.table['source']}\n", highlight=False)
     console.print(table, highlight=False)

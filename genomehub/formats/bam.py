@@ -27,7 +27,7 @@ from genomehub.kernels.row_texts import (
     text_bounds,
 )
 from genomehub.kernels.spill import reorder_records, sort_keys
-from genomehub.types import AlignmentBatch, Contig, PackedReference, ReadBatch, ReadGroup
+from genomehub.types import AlignmentBatch, Contig, Flag, PackedReference, ReadBatch, ReadGroup
 
 _VIEW = "import sys, pysam; pysam.view(*sys.argv[1:], catch_stdout=False)"
 
@@ -48,10 +48,15 @@ class EncodedBatch(NamedTuple):
 def header_text(contigs: Sequence[Contig], read_groups: Sequence[ReadGroup]) -> str:
     """Return the SAM header of a coordinate-sorted file of ours."""
     lines = ["@HD\tVN:1.6\tSO:coordinate"]
-    lines += [f"@SQ\tSN:{contig.name}\tLN:{contig.length}\tM5:{contig.md5}" for contig in contigs]
+    lines += [_contig_line(contig) for contig in contigs]
     lines += [_read_group_line(group) for group in read_groups]
     lines.append(f"@PG\tID:genomehub\tPN:genomehub\tVN:{__version__}")
     return "\n".join(lines) + "\n"
+
+
+def _contig_line(contig: Contig) -> str:
+    alternate = "\tAH:*" if contig.is_alt else ""
+    return f"@SQ\tSN:{contig.name}\tLN:{contig.length}{alternate}\tM5:{contig.md5}"
 
 
 def _read_group_line(group: ReadGroup) -> str:
@@ -85,12 +90,14 @@ def encode_batch(
     keys = np.empty(len(alignments.read_index), dtype=np.int64)
     sort_keys(alignments, reference.contig_offsets, keys)
     order = np.argsort(keys, kind="stable")
+    order = order[alignments.flag[order] & Flag.SECONDARY == 0]  # those are told of in XA tags
     first = _first_rows(reads, alignments)
     rows = describe_batch(reads, alignments, reference, texts)
     data = np.empty(rows.n_bytes[0] + PADDING, dtype=np.uint8)
     starts = np.empty(len(keys) + 1, dtype=np.int64)
     encode_records(reads, alignments, first, texts, rows, np.empty(64, dtype=np.uint8), data, starts)
-    ordered, offsets = np.empty(starts[-1] + PADDING, dtype=np.uint8), np.empty_like(starts)
+    ordered = np.empty(starts[-1] + PADDING, dtype=np.uint8)
+    offsets = np.empty(len(order) + 1, dtype=np.int64)
     reorder_records(data, starts, order, ordered, offsets)
     return EncodedBatch(ordered[: offsets[-1]], offsets, keys[order])
 

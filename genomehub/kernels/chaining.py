@@ -4,7 +4,8 @@ A hit is one word, so that sorting words sorts hits by strand, diagonal and posi
 diagonal make a run; the run that covers most of the read anchors a chain and takes up the runs beside it
 that continue it across a gap. What is left anchors the next chain. The greedy choice costs less than dynamic
 programming over hits and loses nothing that alignment with gaps would not find again: alignment looks at a
-whole band round the anchor.
+whole band round the anchor. Chains compete over the part of the read that they cover: what the best ones
+leave free at an end may hold the other part of a split read, whose chains compete among themselves.
 """
 
 from typing import NamedTuple
@@ -13,6 +14,7 @@ import numpy as np
 
 from genomehub.kernels._jit import inline
 from genomehub.kernels.sorting import sort_words
+from genomehub.types import AlignmentScoring
 
 #: Bits of a hit: strand above, diagonal + BIAS, position of the seed on the read as aligned (lowest).
 POSITION_BITS, STRAND_SHIFT = 12, 50
@@ -25,11 +27,16 @@ _SPREAD = np.uint64(0x9E3779B97F4A7C15)
 
 
 class ChainLimits(NamedTuple):
-    """Bounds of chaining; AlignConfig explains them."""
+    """Bounds of chaining; AlignConfig explains them.
+
+    min_part : bp; what better chains leave free at an end of the read is a part of its own from this length
+    """
 
     max_gap: int
     max_candidates: int
     min_ratio: float
+    min_part: int
+    scoring: AlignmentScoring
 
 
 class Runs(NamedTuple):
@@ -47,7 +54,7 @@ class Runs(NamedTuple):
 
 
 class Candidates(NamedTuple):
-    """Chains of the reads of a batch, best first for each read.
+    """Chains of the reads of a batch, for each read those of its best part first, best first in each part.
 
     offsets : (n_reads + 1,) int64, starts of the reads' candidates in the other arrays
     strand : (n,) uint8, 1 if the reverse complement of the read is aligned
@@ -173,44 +180,54 @@ def _gap_cost(gap):
 
 
 @inline
-def _join(runs, anchor, run, begin, end):
-    """Bases that ``run`` adds to a chain on ``anchor`` that spans ``begin`` to ``end``, and the new span.
-
-    To the right the run counts from where both read and reference have passed the chain's end, to the left
-    likewise; nothing is added if the gap costs more than that.
-    """
-    shift = runs.diagonal[run] - runs.diagonal[anchor]
-    cost = _gap_cost(abs(shift))
-    if runs.end[run] > end:
-        start = max(np.int64(runs.begin[run]), end + max(0, -shift))
-        gain = min(np.int64(runs.covered[run]), runs.end[run] - start) - cost
-        if gain > 0:
-            return gain, begin, np.int64(runs.end[run])
-    if runs.begin[run] < begin:
-        stop = min(np.int64(runs.end[run]), begin - max(0, shift))
-        gain = min(np.int64(runs.covered[run]), stop - runs.begin[run]) - cost
-        if gain > 0:
-            return gain, np.int64(runs.begin[run]), end
-    return np.int64(0), begin, end
+def _pays(free, gap, scoring):
+    """Whether an alignment may cross a gap to reach ``free`` bases between a chain and an end of the read."""
+    return free * scoring.match + scoring.end_bonus > scoring.gap_open + gap * scoring.gap_extend
 
 
 @inline
-def _grow(runs, n_runs, anchor, step, near, max_gap, begin, end):
+def _join(runs, anchor, run, begin, end, length, scoring):
+    """Bases that ``run`` adds to a chain on ``anchor`` that spans ``begin`` to ``end``, and the new span.
+
+    To the right the run counts from where both read and reference have passed the chain's end, to the left
+    likewise; nothing is added if the gap costs more than that, or more than all bases beyond it can earn:
+    alignment would clip there, and the run may be the other part of a split read. The last value says whether
+    the run, reaching no further than its seeds, would be crossed to all the same.
+    """
+    shift = runs.diagonal[run] - runs.diagonal[anchor]
+    cost = _gap_cost(abs(shift))
+    if runs.end[run] > end and _pays(length - end, abs(shift), scoring):
+        start = max(np.int64(runs.begin[run]), end + max(0, -shift))
+        gain = min(np.int64(runs.covered[run]), runs.end[run] - start) - cost
+        if gain > 0:
+            return gain, begin, np.int64(runs.end[run]), _pays(length - start, abs(shift), scoring)
+    if runs.begin[run] < begin and _pays(begin, abs(shift), scoring):
+        stop = min(np.int64(runs.end[run]), begin - max(0, shift))
+        gain = min(np.int64(runs.covered[run]), stop - runs.begin[run]) - cost
+        if gain > 0:
+            return gain, np.int64(runs.begin[run]), end, _pays(stop, abs(shift), scoring)
+    return np.int64(0), begin, end, False
+
+
+@inline
+def _grow(runs, n_runs, anchor, step, length, limits, begin, end):
     """Take runs on diagonals below (step -1) or above (1) the anchor's into its chain.
 
-    Returns bases gained, the reach in diagonals and the new span. Runs closer than ``near`` that add nothing
-    are taken all the same: alignment round the anchor covers them.
+    Returns bases gained, the reach in diagonals and the new span. Runs near by that add nothing are taken
+    all the same: alignment round the anchor covers them. Runs that alignment may clip after all also stay
+    for a chain of their own.
     """
+    near = length // 20
     gained, reach = np.int64(0), np.int64(0)
     run = anchor + step
-    while 0 <= run < n_runs and abs(runs.diagonal[run] - runs.diagonal[anchor]) <= max_gap:
+    while 0 <= run < n_runs and abs(runs.diagonal[run] - runs.diagonal[anchor]) <= limits.max_gap:
         shift = runs.diagonal[run] - runs.diagonal[anchor]
         if runs.covered[run] > 0:
-            gain, begin, end = _join(runs, anchor, run, begin, end)
+            gain, begin, end, surely = _join(runs, anchor, run, begin, end, length, limits.scoring)
             if gain > 0:
                 gained += gain
                 reach = shift
-            if gain > 0 or abs(shift) <= near:
+            if surely or abs(shift) <= near:
                 runs.covered[run] = 0
         run += step
     return gained, reach, begin, end
@@ -230,6 +247,30 @@ def put_candidate(hit, covered, out, slot):
     out.low[slot], out.high[slot] = 0, 0
     out.anchor[slot] = hit_position(hit)
     out.covered[slot] = covered
+
+
+@inline
+def _on_read(strand, begin, end, length):
+    """A span of the read as aligned on the read as sequenced."""
+    if strand:
+        return length - end, length - begin
+    return begin, end
+
+
+@inline
+def _strand_of(runs, run):
+    return runs.diagonal[run] >> (STRAND_SHIFT - POSITION_BITS)
+
+
+@inline
+def _drop_covered(runs, n_runs, first, last, length):
+    """Drop the runs of which more than half lies within ``first`` to ``last`` of the read as sequenced."""
+    for run in range(n_runs):
+        begin, end = _on_read(
+            _strand_of(runs, run), np.int64(runs.begin[run]), np.int64(runs.end[run]), length
+        )
+        if 2 * (min(end, last) - max(begin, first)) > end - begin:
+            runs.covered[run] = 0
 
 
 @inline
@@ -255,20 +296,29 @@ def chain_hits(hits, n, k, length, limits, runs, out, slot):
     Plain twin  tests/plain/chaining.py
     """
     n_runs = find_runs(hits, n, k, runs)
-    near = length // 20
     found = 0
     floor = np.float64(0)
+    first, last = np.int64(length), np.int64(0)  # span of the chains' anchors on the read as sequenced
     while found < limits.max_candidates and n_runs > 0:
         anchor = _best_run(runs, n_runs)
         covered = np.int64(runs.covered[anchor])
-        if covered == 0 or covered < floor:
+        if covered == 0:
             break
+        if covered < floor:
+            if max(first, length - last) < limits.min_part:
+                break
+            _drop_covered(runs, n_runs, first, last, length)
+            floor = np.float64(0)
+            continue
         runs.covered[anchor] = 0
         begin, end = np.int64(runs.begin[anchor]), np.int64(runs.end[anchor])
-        gain_low, low, begin, end = _grow(runs, n_runs, anchor, _BELOW, near, limits.max_gap, begin, end)
-        gain_high, high, begin, end = _grow(runs, n_runs, anchor, _ABOVE, near, limits.max_gap, begin, end)
+        gain_low, low, begin, end = _grow(runs, n_runs, anchor, _BELOW, length, limits, begin, end)
+        gain_high, high, begin, end = _grow(runs, n_runs, anchor, _ABOVE, length, limits, begin, end)
         covered += gain_low + gain_high
         floor = max(floor, limits.min_ratio * covered)
+        strand = _strand_of(runs, anchor)
+        begin, end = _on_read(strand, np.int64(runs.begin[anchor]), np.int64(runs.end[anchor]), length)
+        first, last = min(first, begin), max(last, end)
         place = slot + found
         out.strand[place], out.diagonal[place] = place_of_diagonal(runs.diagonal[anchor])
         out.low[place] = low

@@ -1,9 +1,12 @@
 """Pairing: of the alignments of two mates, the combination that explains the template best.
 
-Alignments are ranked for each read; combinations with mates facing each other at a plausible distance
+Combinations of ranked alignments (kernels/ranking.py) with mates facing each other at a plausible distance
 compete, by their scores and the likelihood of the distance, with the best placement of each end alone. Ties
 are broken by a hash of the template's ordinal and the place, so a true multi-mapper goes to one of its
 places as if by chance, but always to the same one.
+
+Alignments on ALT contigs stand behind all on the primary assembly: they neither pair nor compete. If an end
+has none on the primary assembly, or is a split read, each end is settled by itself, as bwa mem does.
 """
 
 import math
@@ -11,14 +14,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from genomehub.kernels._jit import inline, kernel
+from genomehub.kernels._jit import borrowing, inline
 from genomehub.kernels.mapq import pair_quality, single_quality, with_pair
+from genomehub.kernels.ranking import share_the_read
 from genomehub.kernels.seeds import mix
-
-#: Two alignments of a read that share more than this of their read and reference spans are one.
-_SAME = 0.95
-#: Another alignment is a rival, not another part of the read, if it shares this part of the read.
-_RIVAL = 0.5
 
 
 class PairLimits(NamedTuple):
@@ -36,19 +35,6 @@ class PairLimits(NamedTuple):
     min_mate_score: int
 
 
-class Ranking(NamedTuple):
-    """Distinct alignments of each read, best first.
-
-    offsets : (n_reads + 1,) int64, starts in rows
-    rows : (n,) int32, rows of Alignments
-    ties : (n_alignments,) uint64, the hash that breaks ties, by row of Alignments
-    """
-
-    offsets: np.ndarray
-    rows: np.ndarray
-    ties: np.ndarray
-
-
 class Choice(NamedTuple):
     """What was decided for each read.
 
@@ -62,92 +48,6 @@ class Choice(NamedTuple):
     mapping_quality: np.ndarray
     second_score: np.ndarray
     proper: np.ndarray
-
-
-@inline
-def _overlap(start_1, end_1, start_2, end_2, part):
-    """Whether two spans share more than ``part`` of the shorter one."""
-    shared = min(end_1, end_2) - max(start_1, start_2)
-    return shared > part * min(end_1 - start_1, end_2 - start_2)
-
-
-@inline
-def _same_place(alignments, a, b):
-    """Whether two alignments of a read are one, by their spans of the reference and of the read."""
-    if alignments.strand[a] != alignments.strand[b]:
-        return False
-    if not _overlap(
-        alignments.ref_start[a], alignments.ref_end[a], alignments.ref_start[b], alignments.ref_end[b], _SAME
-    ):
-        return False
-    start_a, end_a = np.int64(alignments.query_start[a]), np.int64(alignments.query_end[a])
-    start_b, end_b = np.int64(alignments.query_start[b]), np.int64(alignments.query_end[b])
-    return _overlap(start_a, end_a, start_b, end_b, _SAME)
-
-
-@inline
-def _span_on_read(alignments, row, length):
-    """The aligned part on the read as sequenced."""
-    start, end = np.int64(alignments.query_start[row]), np.int64(alignments.query_end[row])
-    if alignments.strand[row]:
-        return length - end, length - start
-    return start, end
-
-
-@inline
-def _precedes(alignments, ties, a, b):
-    if alignments.score[a] != alignments.score[b]:
-        return alignments.score[a] > alignments.score[b]
-    return ties[a] < ties[b]
-
-
-@kernel
-def rank_alignments(alignments, n_ends, first_template, out):
-    """Sort the alignments of each read by score and leave out what is the same place again.
-
-    Parameters
-    ----------
-    alignments : Alignments
-    n_ends : reads per template
-    first_template : ordinal of the first template
-    out : Ranking, room for all alignments
-
-    Returns
-    -------
-    n_ranked : rows written
-    """
-    total = np.int64(0)
-    for read in range(alignments.offsets.size - 1):
-        out.offsets[read] = total
-        seed = mix(np.uint64(first_template + read // n_ends + 1))
-        for row in range(alignments.offsets[read], alignments.offsets[read + 1]):
-            place = (np.uint64(alignments.ref_start[row]) << np.uint64(1)) | np.uint64(alignments.strand[row])
-            out.ties[row] = mix(place ^ seed)
-            if alignments.score[row] <= 0:
-                continue
-            at = total
-            while at > out.offsets[read] and _precedes(alignments, out.ties, row, out.rows[at - 1]):
-                out.rows[at] = out.rows[at - 1]
-                at -= 1
-            out.rows[at] = row
-            total += 1
-        total = _drop_repeats(alignments, out.rows, out.offsets[read], total)
-    out.offsets[alignments.offsets.size - 1] = total
-    return total
-
-
-@inline
-def _drop_repeats(alignments, rows, first, last):
-    kept = first
-    for i in range(first, last):
-        row = rows[i]
-        repeated = False
-        for j in range(first, kept):
-            repeated = repeated or _same_place(alignments, row, rows[j])
-        if not repeated:
-            rows[kept] = row
-            kept += 1
-    return kept
 
 
 @inline
@@ -178,16 +78,15 @@ def distance_score(distance, limits, match):
 
 
 @inline
-def _rivals(alignments, ranking, read, chosen, length, near):
-    """Best score of another place for a read, and how many come within ``near`` of the chosen one's."""
+def _rivals(alignments, ranking, read, chosen, last, length, near):
+    """Best score of another place for a read, and how many come within ``near`` of the chosen one's.
+
+    Rivals are the read's ranked alignments before ``last``.
+    """
     second, n_near = np.int64(0), 0
-    start, end = _span_on_read(alignments, chosen, length)
-    for i in range(ranking.offsets[read], ranking.offsets[read + 1]):
+    for i in range(ranking.offsets[read], last):
         row = ranking.rows[i]
-        if row == chosen:
-            continue
-        other_start, other_end = _span_on_read(alignments, row, length)
-        if not _overlap(start, end, other_start, other_end, _RIVAL):
+        if row == chosen or not share_the_read(alignments, chosen, row, length):
             continue
         second = max(second, np.int64(alignments.score[row]))
         if alignments.score[chosen] - alignments.score[row] <= near:
@@ -202,9 +101,9 @@ def _near(scoring):
 
 
 @inline
-def _judge_alone(alignments, ranking, read, row, length, unused, scoring):
-    """Quality and second score of a read by itself."""
-    second, n_near = _rivals(alignments, ranking, read, row, length, _near(scoring))
+def judge_alone(alignments, ranking, read, row, last, length, unused, scoring):
+    """Quality and second score of an alignment of a read by itself; ``last`` as _rivals takes it."""
+    second, n_near = _rivals(alignments, ranking, read, row, last, length, _near(scoring))
     aligned = max(
         alignments.query_end[row] - alignments.query_start[row],
         alignments.ref_end[row] - alignments.ref_start[row],
@@ -215,7 +114,7 @@ def _judge_alone(alignments, ranking, read, row, length, unused, scoring):
 
 @inline
 def _best_pair(alignments, ranking, read, lengths, limits, match):
-    """Best and second-best combination of the mates ``read`` and ``read + 1``.
+    """Best and second-best combination of the mates ``read`` and ``read + 1`` on the primary assembly.
 
     Returns
     -------
@@ -224,9 +123,9 @@ def _best_pair(alignments, ranking, read, lengths, limits, match):
     """
     row_1, row_2 = np.int32(-1), np.int32(-1)
     best, second, best_tie = np.int64(-1), np.int64(-1), np.uint64(0)
-    for i in range(ranking.offsets[read], ranking.offsets[read + 1]):
+    for i in range(ranking.offsets[read], ranking.alt_starts[read]):
         a = ranking.rows[i]
-        for j in range(ranking.offsets[read + 1], ranking.offsets[read + 2]):
+        for j in range(ranking.offsets[read + 1], ranking.alt_starts[read + 1]):
             b = ranking.rows[j]
             distance = outer_distance(alignments, a, lengths[0], b, lengths[1])
             if distance < limits.low or distance > limits.high:
@@ -246,9 +145,9 @@ def _best_pair(alignments, ranking, read, lengths, limits, match):
 def _count_near(alignments, ranking, read, lengths, limits, match, second, near, best_1, best_2):
     """Combinations, other than the best, that come within ``near`` of the second-best."""
     n = 0
-    for i in range(ranking.offsets[read], ranking.offsets[read + 1]):
+    for i in range(ranking.offsets[read], ranking.alt_starts[read]):
         a = ranking.rows[i]
-        for j in range(ranking.offsets[read + 1], ranking.offsets[read + 2]):
+        for j in range(ranking.offsets[read + 1], ranking.alt_starts[read + 1]):
             b = ranking.rows[j]
             if a == best_1 and b == best_2:
                 continue
@@ -263,22 +162,28 @@ def _count_near(alignments, ranking, read, lengths, limits, match, second, near,
 
 @inline
 def _best_alone(alignments, ranking, read, min_score):
-    """The read's best row if it scores enough, else -1."""
-    first = ranking.offsets[read]
-    if first < ranking.offsets[read + 1] and alignments.score[ranking.rows[first]] >= min_score:
-        return ranking.rows[first]
-    return np.int32(-1)
+    """The read's best row that scores enough, on an ALT contig only if need be, and where its rivals end.
+
+    The row is -1 if there is none.
+    """
+    for first, last in (
+        (ranking.offsets[read], ranking.alt_starts[read]),
+        (ranking.alt_starts[read], ranking.offsets[read + 1]),
+    ):
+        if first < last and alignments.score[ranking.rows[first]] >= min_score:
+            return ranking.rows[first], last
+    return np.int32(-1), ranking.offsets[read]
 
 
 @inline
 def _settle_alone(alignments, ranking, read, length, unused, scoring, min_score, out):
-    row = _best_alone(alignments, ranking, read, min_score)
+    row, last = _best_alone(alignments, ranking, read, min_score)
     out.row[read] = row
     out.proper[read] = 0
     out.mapping_quality[read] = 0
     out.second_score[read] = 0
     if row >= 0:
-        quality, second = _judge_alone(alignments, ranking, read, row, length, unused, scoring)
+        quality, second = judge_alone(alignments, ranking, read, row, last, length, unused, scoring)
         out.mapping_quality[read] = quality
         out.second_score[read] = second
 
@@ -287,14 +192,39 @@ def _settle_alone(alignments, ranking, read, length, unused, scoring, min_score,
 def _settle_pair(alignments, ranking, read, lengths, rows, quality, unused, scoring, out):
     for end in range(2):
         mate = read + end
-        single, second = _judge_alone(
-            alignments, ranking, mate, rows[end], lengths[end], unused[mate], scoring
+        last = ranking.alt_starts[mate]
+        single, second = judge_alone(
+            alignments, ranking, mate, rows[end], last, lengths[end], unused[mate], scoring
         )
         out.row[mate] = rows[end]
         out.proper[mate] = 1
         out.second_score[mate] = second
         lead = np.int64(alignments.score[rows[end]])
         out.mapping_quality[mate] = with_pair(single, quality, lead, scoring.match)
+
+
+@inline
+def _stands_apart(alignments, ranking, parts, read, min_score):
+    """Whether pairing must not place a read: it is split, or placed on ALT contigs only."""
+    first, last = ranking.offsets[read], ranking.alt_starts[read]
+    if first == last:
+        return last < ranking.offsets[read + 1]
+    for i in range(first + 1, last):
+        if alignments.score[ranking.rows[i]] < min_score:
+            break
+        if parts.assembly[i] < 0:
+            return True
+    return False
+
+
+@inline
+def _mark_proper(alignments, read, lengths, limits, out):
+    """Mates settled apart are a proper pair all the same if they face each other within the bounds."""
+    row_1, row_2 = out.row[read], out.row[read + 1]
+    if row_1 >= 0 and row_2 >= 0:
+        distance = outer_distance(alignments, row_1, lengths[0], row_2, lengths[1])
+        proper = np.uint8(limits.low <= distance <= limits.high)
+        out.proper[read], out.proper[read + 1] = proper, proper
 
 
 @inline
@@ -326,13 +256,13 @@ def _settle_together(alignments, ranking, read, lengths, unused, scoring, limits
     return True
 
 
-@kernel
-def choose_alignments(alignments, ranking, offsets, unused, scoring, limits, paired, out):
+@borrowing
+def choose_alignments(alignments, ranking, parts, offsets, unused, scoring, limits, paired, out):
     """Settle the place of every read.
 
     Parameters
     ----------
-    alignments, ranking : Alignments, Ranking
+    alignments, ranking, parts : Alignments, Ranking, Parts
     offsets : (n_reads + 1,) int64, of the reads
     unused : (n_reads,) float32, part of each read in seeds too frequent to be used
     scoring : AlignmentScoring
@@ -343,16 +273,25 @@ def choose_alignments(alignments, ranking, offsets, unused, scoring, limits, pai
     """
     step = 2 if paired else 1
     for read in range(0, offsets.size - 1, step):
+        apart = False
         if paired:
             lengths = (offsets[read + 1] - offsets[read], offsets[read + 2] - offsets[read + 1])
-            if _settle_together(alignments, ranking, read, lengths, unused, scoring, limits, out):
+            apart = _stands_apart(alignments, ranking, parts, read, limits.min_score) or _stands_apart(
+                alignments, ranking, parts, read + 1, limits.min_score
+            )
+            if not apart and _settle_together(
+                alignments, ranking, read, lengths, unused, scoring, limits, out
+            ):
                 continue
         for end in range(read, read + step):
             length = offsets[end + 1] - offsets[end]
             _settle_alone(alignments, ranking, end, length, unused[end], scoring, limits.min_score, out)
+        if apart:
+            lengths = (offsets[read + 1] - offsets[read], offsets[read + 2] - offsets[read + 1])
+            _mark_proper(alignments, read, lengths, limits, out)
 
 
-@kernel
+@borrowing
 def confident_distances(alignments, choice, offsets, min_quality, max_distance, out):
     """Outer distances of templates whose mates both are placed surely and face each other.
 

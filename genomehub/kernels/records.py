@@ -5,6 +5,8 @@ references: encode_records took 1.5 us a record before, 0.2 after. A spilled rec
 kernels/spill.py, is 8 bytes of template ordinal and then the record.
 """
 
+import math
+
 import numpy as np
 
 from genomehub.kernels._jit import borrowing
@@ -31,7 +33,7 @@ from genomehub.types import Flag
 PREFIX = 8
 
 _PAIRED, _UNMAPPED, _MATE_UNMAPPED = int(Flag.PAIRED), int(Flag.UNMAPPED), int(Flag.MATE_UNMAPPED)
-_REVERSE = int(Flag.REVERSE)
+_REVERSE, _SECONDARY = int(Flag.REVERSE), int(Flag.SECONDARY)
 _FIXED = 36  # bytes of a record before its name, block_size included
 _UNPLACED_BIN = 4680  # reg2bin(-1, 0)
 
@@ -58,6 +60,15 @@ def _put_integer_tag(out, at, first, second, value):
         return at + 2
     at = _put_tag(out, at, first, second, 105)  # i
     store_word(out, at, np.int32(value))
+    return at + 4
+
+
+@borrowing
+def _put_ratio_tag(out, at, first, second, part, whole):
+    """A float tag of a ratio, to three decimals, as bwa writes it."""
+    at = _put_tag(out, at, first, second, 102)  # f
+    ratio = np.float32(math.floor(1000.0 * part / whole + 0.5) / 1000.0)
+    store_word(out, at, ratio.view(np.int32))
     return at + 4
 
 
@@ -153,27 +164,73 @@ def _put_quals(out, at, quals, begin, end, is_reverse, scratch):
 
 
 @borrowing
-def _put_other_places(out, at, alignments, rows, texts, span, scratch):
+def _put_contig(out, at, contig, texts, scratch):
+    name_start, name_end = texts.name_offsets[contig], texts.name_offsets[contig + 1]
+    at = _put_bytes(out, at, texts.contig_names, name_start, name_end, scratch)
+    out[at] = np.uint8(44)
+    return at + 1
+
+
+@borrowing
+def _put_cigar(out, at, rows, row, scratch):
+    """A row's CIGAR between commas; hard clips are named as soft ones: it speaks of the whole read."""
+    begin, end = rows.cigar_starts[row], rows.cigar_starts[row + 1]
+    out[at] = np.uint8(44)
+    stop = _put_bytes(out, at + 1, rows.cigar_text, begin, end, scratch)
+    for i in range(at + 1, stop):
+        if out[i] == 72:
+            out[i] = np.uint8(83)
+    out[stop] = np.uint8(44)
+    return stop + 1
+
+
+@borrowing
+def _count_parts(flags, begin, end):
+    """How many of a read's rows are no other places of the row before."""
+    n = 0
+    for row in range(begin, end):
+        n += not flags[row] & _SECONDARY
+    return n
+
+
+@borrowing
+def _put_other_places(out, at, alignments, rows, texts, row, end, scratch):
+    """The XA tag: other places of the part of the read in ``row``; they stand in the rows behind."""
+    if row + 1 == end or not alignments.flag[row + 1] & _SECONDARY:
+        return at
+    at = _put_tag(out, at, 88, 65, 90)  # XA:Z
+    other = row + 1
+    while other < end and alignments.flag[other] & _SECONDARY:
+        at = _put_contig(out, at, alignments.contig_index[other], texts, scratch)
+        out[at] = np.uint8(45 if alignments.flag[other] & _REVERSE else 43)
+        at = put_decimal(out, at + 1, np.int64(alignments.start[other]) + 1)
+        at = _put_cigar(out, at, rows, other, scratch)
+        at = put_decimal(out, at, np.int64(rows.edit_distance[other]))
+        out[at] = np.uint8(59)
+        at += 1
+        other += 1
+    out[at] = np.uint8(0)
+    return at + 1
+
+
+@borrowing
+def _put_other_parts(out, at, alignments, rows, texts, span, scratch):
     """The SA tag: where the other parts of a split read lie, the primary one first.
 
     ``span`` : (row, first row of the read, one past its last)
     """
+    if _count_parts(alignments.flag, span[1], span[2]) < 2:
+        return at
     at = _put_tag(out, at, 83, 65, 90)  # SA:Z
     for other in range(span[1], span[2]):
-        if other == span[0]:
+        if other == span[0] or alignments.flag[other] & _SECONDARY:
             continue
-        contig = alignments.contig_index[other]
-        name_start, name_end = texts.name_offsets[contig], texts.name_offsets[contig + 1]
-        at = _put_bytes(out, at, texts.contig_names, name_start, name_end, scratch)
-        out[at] = np.uint8(44)
-        at = put_decimal(out, at + 1, np.int64(alignments.start[other]) + 1)
+        at = _put_contig(out, at, alignments.contig_index[other], texts, scratch)
+        at = put_decimal(out, at, np.int64(alignments.start[other]) + 1)
         out[at] = np.uint8(44)
         out[at + 1] = np.uint8(45 if alignments.flag[other] & _REVERSE else 43)
-        out[at + 2] = np.uint8(44)
-        text_start, text_end = rows.cigar_starts[other], rows.cigar_starts[other + 1]
-        at = _put_bytes(out, at + 3, rows.cigar_text, text_start, text_end, scratch)
-        out[at] = np.uint8(44)
-        at = put_decimal(out, at + 1, np.int64(alignments.mapping_quality[other]))
+        at = _put_cigar(out, at + 2, rows, other, scratch)
+        at = put_decimal(out, at, np.int64(alignments.mapping_quality[other]))
         out[at] = np.uint8(44)
         at = put_decimal(out, at + 1, np.int64(rows.edit_distance[other]))
         out[at] = np.uint8(59)
@@ -184,14 +241,14 @@ def _put_other_places(out, at, alignments, rows, texts, span, scratch):
 
 @borrowing
 def encode_records(reads, alignments, first, texts, rows, scratch, out, starts):
-    """Write the spilled records of a batch, in the order of its rows.
+    """Write the spilled records of a batch, in the order of its rows; other places get none.
 
     Parameters
     ----------
     reads, alignments, first, texts, rows : as describe_rows took and filled them
     scratch : (64,) uint8
     out : (rows.n_bytes[0] + PADDING,) uint8
-    starts : (n + 1,) int64, receives the starts in ``out``
+    starts : (n + 1,) int64, receives the starts in ``out``; a row without a record has its neighbour's
 
     Notes
     -----
@@ -201,10 +258,11 @@ def encode_records(reads, alignments, first, texts, rows, scratch, out, starts):
     start, mapping_quality = alignments.start, alignments.mapping_quality
     cigars, cigar_offsets = alignments.cigars, alignments.cigar_offsets
     mate_contig_index, mate_start = alignments.mate_contig_index, alignments.mate_start
-    template_length, score, second_score = (
+    template_length, score, second_score, alt_score = (
         alignments.template_length,
         alignments.score,
         alignments.second_score,
+        alignments.alt_score,
     )
     bases, quals, offsets = reads.bases, reads.quals, reads.offsets
     names, name_offsets = reads.names, reads.name_offsets
@@ -214,6 +272,8 @@ def encode_records(reads, alignments, first, texts, rows, scratch, out, starts):
     at = 0
     for row in range(read_index.size):
         starts[row] = at
+        if flags[row] & _SECONDARY:
+            continue
         read = np.int64(read_index[row])
         template = read // reads.n_ends
         store_word(out, at, np.uint64(reads.first_template + template))
@@ -262,8 +322,10 @@ def encode_records(reads, alignments, first, texts, rows, scratch, out, starts):
             at = _put_integer_tag(out, at, 77, 81, np.int64(mapping_quality[mate]))  # MQ
         at = _put_text_tag(out, at, 82, 71, read_group, 0, read_group.size, scratch)  # RG
         if first[read + 1] - first[read] > 1 and not flag & _UNMAPPED:
-            at = _put_other_places(
-                out, at, alignments, rows, texts, (row, first[read], first[read + 1]), scratch
-            )
+            span = (row, first[read], first[read + 1])
+            at = _put_other_parts(out, at, alignments, rows, texts, span, scratch)
+            if alt_score[row] > 0:
+                at = _put_ratio_tag(out, at, 112, 97, score[row], alt_score[row])  # pa
+            at = _put_other_places(out, at, alignments, rows, texts, row, first[read + 1], scratch)
         store_word(out, record, np.int32(at - record - 4))
     starts[read_index.size] = at

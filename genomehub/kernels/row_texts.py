@@ -22,8 +22,8 @@ _REFERENCE_OPS = 1 << _M | 1 << _D | 1 << _N | 1 << _EQ | 1 << _X
 _QUERY_OPS = 1 << _M | 1 << _I | 1 << _S | 1 << _EQ | 1 << _X
 _ALIGNED_OPS = 1 << _M | 1 << _EQ | 1 << _X
 _OPS = np.frombuffer(b"MIDNSHP=X", dtype=np.uint8).copy()
-#: Bytes of a record without name, CIGAR, bases, qualities, and the texts of MD, MC, RG and SA; at most.
-_FIXED_BYTES = 108
+#: Bytes of a record without name, CIGAR, bases, qualities, and the texts of MD, MC, RG, SA and XA; at most.
+_FIXED_BYTES = 120
 _AHEAD = 8  # rows whose reference is asked for before they are looked at
 
 
@@ -244,7 +244,9 @@ def describe_rows(reads, alignments, first, reference, texts, scratch, rows):
             unpack_window(packed, origin, origin + reference_span(cigars, begin, end), window)
             md_at, edits = _put_difference(md_text, md_at, cigars, begin, end, codes, window, packed, origin)
             edit_distance[row] = edits
-        copies = first[read + 1] - first[read]  # of this row's CIGAR: in SA of its read, in MC of its mate
+        copies = (
+            first[read + 1] - first[read]
+        )  # of this row's CIGAR: in SA or XA of its read, in MC of its mate
         if reads.n_ends == 2:
             copies += first[(read ^ 1) + 1] - first[read ^ 1]
         template = read // reads.n_ends

@@ -203,7 +203,8 @@ def _count(flags: np.ndarray) -> np.ndarray:
     primary = flags & (Flag.SECONDARY | Flag.SUPPLEMENTARY) == 0
     mapped = primary & (flags & Flag.UNMAPPED == 0)
     proper = mapped & (flags & Flag.PROPER_PAIR != 0)
-    return np.array([primary.sum(), mapped.sum(), proper.sum(), (~primary).sum()], dtype=np.int64)
+    supplementary = flags & Flag.SUPPLEMENTARY != 0
+    return np.array([primary.sum(), mapped.sum(), proper.sum(), supplementary.sum()], dtype=np.int64)
 
 
 def align(

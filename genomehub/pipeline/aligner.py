@@ -44,7 +44,8 @@ class Alignment(NamedTuple):
     score, second_score : AS, and XS: the best score at another place, 0 if none was found
     query_start, query_end : aligned part of the read as it was given, 0-based, half-open
     read_number : 1, or 2 for the second mate
-    is_primary, is_supplementary : a read that lies in parts has one primary alignment
+    is_primary, is_supplementary : a read that lies in parts has one primary alignment. One that is neither is
+        another place of the read (XA of SAM): AlignConfig.max_other_places bounds them
     is_proper_pair, template_length : whether the mates face each other as expected, and TLEN (0: unknown)
     flag : the whole SAM FLAG
     """

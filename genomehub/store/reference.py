@@ -55,7 +55,10 @@ class Reference:
     def __init__(self, path: Path, table: dict[str, Any], bases: PackedReference) -> None:
         self.path = path
         self.table = table
-        self.contigs = tuple(Contig(c["name"], c["length"], c["md5"], c["refget"]) for c in table["contigs"])
+        self.contigs = tuple(
+            Contig(c["name"], c["length"], c["md5"], c["refget"], c.get("is_alt", False))
+            for c in table["contigs"]
+        )
         self.digest: str = table["digest"]
         self.bases = bases
         self._index = {contig.name: i for i, contig in enumerate(self.contigs)}
@@ -81,7 +84,8 @@ class Reference:
                 f"{path / BASES}: {packed.size} bytes do not hold the {lengths.sum()} bases of the contig "
                 f"table. {_rebuild(path)}"
             )
-        return cls(path, table, PackedReference(packed, offsets, lengths))
+        is_alt = np.array([contig.get("is_alt", False) for contig in table["contigs"]], dtype=np.bool_)
+        return cls(path, table, PackedReference(packed, offsets, lengths, is_alt))
 
     def __reduce__(self) -> tuple[Any, tuple[Path]]:
         return (Reference.open, (self.path,))
@@ -288,7 +292,12 @@ class ReferenceWriter:
         self._bases.write(packed.data)
         self._n_bytes += packed.size
 
-    def add_contig(self, name: str, pieces: Iterable[np.ndarray]) -> Contig:
+    @property
+    def contigs(self) -> tuple[Contig, ...]:
+        """The contigs written so far."""
+        return tuple(self._contigs)
+
+    def add_contig(self, name: str, pieces: Iterable[np.ndarray], is_alt: bool = False) -> Contig:
         """Write a contig that arrives as pieces of upper-case IUPAC letters; return its table row."""
         digester, length = SequenceDigester(), 0
         self._offsets.append(2 * self._n_bytes)
@@ -308,7 +317,7 @@ class ReferenceWriter:
         if length % _LINE_WIDTH:
             self._fasta.write(b"\n")
         self._fai.append(f"{name}\t{length}\t{fasta_offset}\t{_LINE_WIDTH}\t{_LINE_WIDTH + 1}\n")
-        self._contigs.append(Contig(name, length, digester.md5, digester.refget))
+        self._contigs.append(Contig(name, length, digester.md5, digester.refget, is_alt))
         return self._contigs[-1]
 
     def _write_lines(self, letters: np.ndarray, column: int) -> None:
@@ -356,10 +365,18 @@ def _write_json(path: Path, value: dict[str, Any]) -> None:
     path.write_text(json.dumps(value, indent=1) + "\n", "utf-8")
 
 
-def write_contigs(folder: Path, pieces: Iterable[tuple[str, np.ndarray]], advance: Any) -> ReferenceWriter:
-    """Write the arrays of all contigs from (name, letters) pieces; ``advance`` is told the bases done."""
+def write_contigs(
+    folder: Path,
+    pieces: Iterable[tuple[str, np.ndarray]],
+    advance: Any,
+    alt_names: frozenset[str] = frozenset(),
+) -> ReferenceWriter:
+    """Write the arrays of all contigs from (name, letters) pieces; ``advance`` is told the bases done.
+
+    Contigs in ``alt_names`` are marked as no part of the primary assembly.
+    """
     with ReferenceWriter(folder) as writer:
         for name, group in itertools.groupby(pieces, key=lambda piece: piece[0]):
-            contig = writer.add_contig(name, (letters for _, letters in group))
+            contig = writer.add_contig(name, (letters for _, letters in group), name in alt_names)
             advance(contig.length)
     return writer

@@ -74,4 +74,5 @@ def _alignment_batch(rows: list[pysam.AlignedSegment], row_reads: list[int]) -> 
         template_length=column([record.template_length for record in rows], np.int32),
         score=column([_tag(record, "AS") for record in rows], np.int32),
         second_score=column([_tag(record, "XS") for record in rows], np.int32),
+        alt_score=column([0] * len(rows), np.int32),
     )

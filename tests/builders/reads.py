@@ -13,8 +13,9 @@ PADDING = 512
 SLICE = Path(__file__).parents[2] / "reference_data" / "b37.20_9.5-10.5M.fa.gz"
 
 
-def pack_reference(contigs):
-    """PackedReference of arrays of codes (anything above 3 becomes N), read-only as a memory-mapped one."""
+def pack_reference(contigs, alt=()):
+    """PackedReference of arrays of codes (anything above 3 becomes N), read-only as a memory-mapped one;
+    ``alt`` are the indices of contigs that are no part of the primary assembly."""
     parts, offsets, position = [np.full(PADDING, 15, np.uint8)], [], PADDING
     for codes in contigs:
         padding = PADDING + len(codes) % 2
@@ -26,6 +27,7 @@ def pack_reference(contigs):
         (nibbles[0::2] | (nibbles[1::2] << 4)).astype(np.uint8),
         np.array(offsets, np.int64),
         np.array([len(codes) for codes in contigs], np.int64),
+        np.array([i in alt for i in range(len(contigs))], np.bool_),
     )
     for array in arrays:
         array.flags.writeable = False

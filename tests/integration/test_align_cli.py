@@ -7,8 +7,10 @@ import os
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pysam
 import pytest
+from builders.reads import random_codes
 
 from genomehub.cli import run
 from genomehub.config import SortConfig
@@ -58,6 +60,7 @@ def test_reference_show__text_and_json(reference, capsys):
             "length": 10_500_000,
             "md5": "2dd744aea382bcf5189f9ff936c7259d",
             "refget": "SQ.LdOG4dnOYYMPlTw05X8vqDs081ZeHlHw",
+            "is_alt": False,
         }
     ]
 
@@ -137,6 +140,34 @@ def test_align__single_reads(reference, tmp_path):
     assert command(reference, tmp_path / "out.bam", READS[0]) == 0
     with pysam.AlignmentFile(str(tmp_path / "out.bam")) as file:
         assert not any(read.is_paired for read in file)
+
+
+def test_align__split_read_other_places_and_alt_contigs(tmp_path):
+    """--alt marks contigs; clips are hard unless asked otherwise; XA is left out when it is not wanted."""
+    rng = np.random.default_rng(5)
+    one, two = random_codes(rng, 4000), random_codes(rng, 3000)
+    contigs = {"one": one, "two": np.concatenate([two, two[500:900]]), "one_alt": one[1000:2000]}
+    texts = {name: "".join("ACGT"[code] for code in codes) for name, codes in contigs.items()}
+    (tmp_path / "g.fa").write_text("".join(f">{name}\n{text}\n" for name, text in texts.items()))
+    (tmp_path / "names.alt").write_text("one_alt\t0\tone\t1001\n")
+    split, repeat = texts["one"][:90] + texts["two"][2000:2060], texts["two"][600:750]
+    reads = [("split", split), ("repeat", repeat), ("shared", texts["one_alt"][100:250])]
+    (tmp_path / "r.fq").write_text("".join(f"@{n}\n{r}\n+\n{'I' * 150}\n" for n, r in reads))
+    build = [tmp_path / "g.fa", "-o", tmp_path / "g.ref", "--alt", tmp_path / "names.alt"]
+    assert run(["reference", "build", *map(str, build)]) == 0
+    for options, clip, listed in (((), "H", True), (("--soft-clip-supplementary", "--xa", 0), "S", False)):
+        out = tmp_path / "out.bam"
+        assert command(str(tmp_path / "g.ref"), out, tmp_path / "r.fq", *options) == 0
+        with pysam.AlignmentFile(str(out)) as file:
+            assert [line.get("AH") for line in file.header["SQ"]] == [None, None, "*"]
+            rows = {(r.query_name, r.is_supplementary): r for r in file}
+        assert rows["split", False].cigarstring == "90M60S"
+        assert rows["split", True].cigarstring == f"90{clip}60M"
+        assert rows["repeat", False].mapping_quality == 0
+        assert rows["repeat", False].has_tag("XA") is listed
+        assert rows["shared", False].reference_name == "one"
+        assert rows["shared", False].mapping_quality == 60
+        assert len(rows) == 4
 
 
 def test_align__all_reads_unmapped(reference, tmp_path):

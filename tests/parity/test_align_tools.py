@@ -56,7 +56,7 @@ def test_align__picard_finds_nothing(work, name):
 def test_align__samtools_quickcheck_and_index(work, name):
     run("samtools", "quickcheck", "-v", work / name)
     counted = run("samtools", "view", "-c", "-T", work / "genome.fa", work / name, "20:10000001-10010000")
-    slow = run("samtools", "view", "-T", work / "genome.fa", work / name).splitlines()
+    slow = run("samtools", "view", "-F", "0x900", "-T", work / "genome.fa", work / name).splitlines()
     with pysam.AlignmentFile(str(work / name), reference_filename=str(work / "genome.fa")) as file:
         overlapping = sum(
             1
@@ -123,7 +123,9 @@ def test_align__samtools_agrees_that_it_is_sorted_and_mates_fit(work):
         pysam.AlignmentFile(str(work / "collated.bam")) as a,
         pysam.AlignmentFile(str(work / "fixed.bam")) as b,
     ):
-        for ours, theirs in zip(a.fetch(until_eof=True), b.fetch(until_eof=True), strict=True):
+        # fixmate puts supplementary rows in an order of its own.
+        primary = [[r for r in file.fetch(until_eof=True) if not r.is_supplementary] for file in (a, b)]
+        for ours, theirs in zip(*primary, strict=True):
             assert ours.query_name == theirs.query_name
             if ours.is_paired:
                 assert ours.next_reference_id == theirs.next_reference_id

@@ -14,8 +14,10 @@ from genomehub.kernels.chaining import (
     drop_lonely_hits,
     pack_hit,
 )
+from genomehub.types import AlignmentScoring
 
-LIMITS = ChainLimits(max_gap=100, max_candidates=24, min_ratio=0.3)
+BWA = AlignmentScoring(1, 4, 6, 1, 5)
+LIMITS = ChainLimits(max_gap=100, max_candidates=24, min_ratio=0.3, min_part=30, scoring=BWA)
 hits_of_a_read = st.lists(
     st.tuples(
         st.integers(0, 1),
@@ -66,6 +68,20 @@ def test_chain_hits__strands_stay_apart():
 def test_chain_hits__weak_chains_are_dropped():
     hits = [(0, 700, position) for position in range(0, 100, 5)] + [(0, 90_000, 3)]
     assert [candidate[1] for candidate in chain(hits)] == [700]
+
+
+def test_chain_hits__weak_chain_of_another_part_stays():
+    """90 bases on one place, 20 of the rest on another strand far away: the rest of a split read."""
+    hits = [(0, 700, position) for position in range(0, 71, 5)] + [(1, 90_000, 10), (0, 80_000, 30)]
+    assert chain(hits) == [(0, 700, 0, 0, 0, 90), (1, 90_000, 0, 0, 10, 20)]
+
+
+def test_chain_hits__gap_that_no_alignment_crosses_leaves_two_chains():
+    """A deletion of 60 with 40 bases beyond it costs more than it brings; with 80 beyond it does not."""
+    hits = [(0, 700, position) for position in range(0, 91, 5)] + [(0, 760, 110), (0, 760, 125)]
+    assert chain(hits) == [(0, 700, 0, 0, 0, 110), (0, 760, 0, 0, 110, 35)]
+    hits = [(0, 700, position) for position in range(0, 51, 5)] + [(0, 760, 70), (0, 760, 125)]
+    assert [candidate[1:4] for candidate in chain(hits)] == [(700, 0, 60)]
 
 
 def test_chain_hits__no_hits():

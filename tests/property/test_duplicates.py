@@ -79,7 +79,7 @@ def batch_of(templates, n_ends, first_template=0, texts=None, group=0):
         cigars=np.array([op for cigar in cigars for op in cigar], dtype=np.uint32),
         cigar_offsets=np.concatenate([[0], np.cumsum([len(c) for c in cigars])]).astype(np.int64),
         mate_contig_index=filler, mate_start=filler, template_length=filler,
-        score=filler, second_score=filler,
+        score=filler, second_score=filler, alt_score=filler,
     )  # fmt: skip
     return batch, alignments
 

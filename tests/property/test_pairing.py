@@ -6,8 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from plain import pairing as plain
 
-from genomehub.align.extend import empty_alignments, scoring_of
-from genomehub.align.pairing import rank
+from genomehub.align.chains import Oriented, scoring_of
+from genomehub.align.extend import empty_alignments
+from genomehub.align.pairing import find_parts, rank
 from genomehub.config import AlignConfig
 from genomehub.kernels.pairing import Choice, PairLimits, choose_alignments
 from genomehub.kernels.rescue import Votes, best_diagonal
@@ -39,9 +40,10 @@ def settle(first, second, first_template=0):
     alignments = alignments_of(first, second)
     out = Choice(np.empty(2, np.int32), np.empty(2, np.uint8), np.empty(2, np.int32), np.empty(2, np.uint8))
     offsets = np.array([0, LENGTH, 2 * LENGTH])
-    ranking = rank(alignments, 2, first_template)
+    ranking = rank(alignments, 2, first_template, np.zeros(2, np.bool_))
+    parts = find_parts(alignments, ranking, Oriented(np.empty(0, np.uint8), offsets, LENGTH))
     choose_alignments(
-        alignments, ranking, offsets, np.zeros(2, np.float32), scoring_of(CONFIG), LIMITS, True, out
+        alignments, ranking, parts, offsets, np.zeros(2, np.float32), scoring_of(CONFIG), LIMITS, True, out
     )
     return out
 

@@ -24,7 +24,12 @@ from genomehub.store.alignments import (
 from genomehub.types import PackedReference
 
 CONTIG_OFFSETS = np.array([512, 6000], dtype=np.int64)
-BASES = PackedReference(np.zeros(10, dtype=np.uint8), CONTIG_OFFSETS, np.array([4000, 3000], dtype=np.int64))
+BASES = PackedReference(
+    np.zeros(10, dtype=np.uint8),
+    CONTIG_OFFSETS,
+    np.array([4000, 3000], dtype=np.int64),
+    np.zeros(2, np.bool_),
+)
 LAYOUT = BinLayout.of(BASES, 1000)
 
 

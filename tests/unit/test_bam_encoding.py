@@ -28,9 +28,10 @@ def reference(tmp_path_factory):
 class Row:
     """One alignment in words; ``bases`` as sequenced, ``cigar`` on the reference strand."""
 
-    def __init__(self, flag, contig, start, cigar, mapq=60, mate=(-1, -1), tlen=0, score=(0, 0)):
+    def __init__(self, flag, contig, start, cigar, mapq=60, mate=(-1, -1), tlen=0, score=(0, 0), alt=0):
         self.flag, self.contig, self.start, self.cigar = flag, contig, start, cigar
         self.mapq, self.mate, self.tlen, self.score = mapq, mate, tlen, score
+        self.alt_score = alt
 
 
 def segment(cigar):
@@ -71,6 +72,7 @@ def batch_of(reads, rows, n_ends, names, first_template=0):
         template_length=column([row.tlen for row in flat]),
         score=column([row.score[0] for row in flat]),
         second_score=column([row.score[1] for row in flat]),
+        alt_score=column([row.alt_score for row in flat]),
     )
 
 
@@ -207,7 +209,7 @@ def test_encode_batch__supplementary_rows_name_each_other(reference, tmp_path):
         [
             Row(0, 0, 100, "12M18S", 60),
             Row(2064, 1, 40, "12S18M", 17),
-            Row(2048, 0, 300, "20S10M", 3),
+            Row(2048, 0, 300, "20H10M", 3),
         ]
     ]
     reads, alignments = batch_of([("ACGTT" * 6, [30] * 30)], rows, 1, ["split"])
@@ -216,7 +218,8 @@ def test_encode_batch__supplementary_rows_name_each_other(reference, tmp_path):
 
     def entry(start, strand):
         record = by_start[start]
-        return f"{record.reference_name},{start + 1},{strand},{record.cigarstring},{record.mapping_quality},"
+        cigar = record.cigarstring.replace("H", "S")
+        return f"{record.reference_name},{start + 1},{strand},{cigar},{record.mapping_quality},"
 
     places = [entry(100, "+"), entry(40, "-"), entry(300, "+")]
     for i, start in enumerate((100, 40, 300)):
@@ -224,6 +227,53 @@ def test_encode_batch__supplementary_rows_name_each_other(reference, tmp_path):
         assert [part.rsplit(",", 1)[0] + "," for part in parts] == [p for k, p in enumerate(places) if k != i]
     numbers = [int(part.rsplit(",", 1)[1]) for part in by_start[100].get_tag("SA").rstrip(";").split(";")]
     assert numbers == [by_start[40].get_tag("NM"), by_start[300].get_tag("NM")]
+
+
+def test_encode_batch__other_places_go_to_xa_and_are_no_records(reference, tmp_path):
+    bases = SEQUENCES["two"][40:60]
+    rows = [
+        [
+            Row(65, 1, 40, "20M", 0, score=(20, 20)),
+            Row(256 + 65, 1, 44, "18M2S"),
+            Row(256 + 65 + 16, 0, 300, "5M2D15M"),
+            Row(2048 + 65, 0, 10, "12H8M", 0),
+            Row(256 + 65, 0, 500, "20M"),
+        ],
+        [Row(129, 1, 40, "20M", 0), Row(256 + 129, 1, 48, "20M")],
+    ]
+    reads, alignments = batch_of([(bases, [30] * 20)] * 2, rows, 2, ["x"])
+    encoded, records = written(reference, reads, alignments, tmp_path / "x.bam")
+    assert encoded.keys.size == len(records) == 3
+    by_flag = {record.flag: record for record in records}
+
+    def edits(shown, row):
+        return plain_difference(shown, row.cigar, SEQUENCES[("one", "two")[row.contig]], row.start)[0]
+
+    turned = bases.translate(COMPLEMENT)[::-1]
+    first, second = rows[0][1], rows[0][2]
+    assert by_flag[65].get_tag("XA") == (
+        f"two,+45,18M2S,{edits(bases, first)};one,-301,5M2D15M,{edits(turned, second)};"
+    )
+    assert by_flag[2048 + 65].get_tag("XA") == f"one,+501,20M,{edits(bases, rows[0][4])};"
+    assert by_flag[129].get_tag("XA") == "two,+49,20M,0;"
+    assert not by_flag[129].has_tag("SA")
+    assert by_flag[65].get_tag("SA").startswith("one,11,+,12S8M,0,")
+
+
+def test_encode_batch__ratio_to_the_better_alt_alignment(reference, tmp_path):
+    rows = [[Row(0, 0, 100, "20M", 60, score=(20, 0), alt=23), Row(2048, 1, 40, "20M", 60, score=(23, 20))]]
+    reads, alignments = batch_of([("ACGTA" * 4, [30] * 20)], rows, 1, ["x"])
+    _, records = written(reference, reads, alignments, tmp_path / "x.bam")
+    by_flag = {record.flag: record for record in records}
+    assert by_flag[0].get_tag("pa") == pytest.approx(0.870, abs=1e-7)
+    assert not by_flag[2048].has_tag("pa")
+
+
+def test_header_text__alt_contigs(reference):
+    one, two = reference.contigs
+    lines = bam.header_text([one, two._replace(is_alt=True)], [GROUP]).splitlines()
+    assert lines[1] == f"@SQ\tSN:one\tLN:1004\tM5:{one.md5}"
+    assert lines[2] == f"@SQ\tSN:two\tLN:800\tAH:*\tM5:{two.md5}"
 
 
 def test_encode_batch__many_supplementary_rows_fit_their_buffer(reference, tmp_path):

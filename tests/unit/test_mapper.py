@@ -1,5 +1,8 @@
 """map_batch on simulated reads with known places, and what SAM demands of every row."""
 
+import dataclasses
+import re
+
 import numpy as np
 import pytest
 from builders.reads import (
@@ -17,9 +20,10 @@ from genomehub.align.mapper import estimate_insert_sizes, map_batch
 from genomehub.align.pairing import model_of
 from genomehub.config import AlignConfig, IndexConfig
 from genomehub.errors import ConfigError, InputError
-from genomehub.types import Flag, InsertSizeModel, PackedReference
+from genomehub.types import AlignmentBatch, Flag, InsertSizeModel, PackedReference
 
 CONFIG = AlignConfig()
+BESIDE = Flag.SECONDARY | Flag.SUPPLEMENTARY
 MODEL = InsertSizeModel(400.0, 50.0, 200, 600, 1000)
 CONTIGS = (real_slice(480_000, 620_000), real_slice(700_000, 760_000))
 
@@ -30,8 +34,26 @@ def genome():
     return build_seed_index(bases), bases
 
 
-def run(genome, reads, n_ends=1, first_template=0, model=MODEL):
-    return map_batch(make_batch(reads, n_ends, first_template), *genome, CONFIG, model)
+def run_all(genome, reads, n_ends=1, first_template=0, model=MODEL, config=CONFIG):
+    return map_batch(make_batch(reads, n_ends, first_template), *genome, config, model)
+
+
+def run(*arguments, **options):
+    """The primary rows of run_all."""
+    return rows_where(run_all(*arguments, **options), lambda flag: flag & BESIDE == 0)
+
+
+def rows_where(result, wanted):
+    rows = np.flatnonzero(wanted(result.flag))
+    cigars = [result.cigars[result.cigar_offsets[i] : result.cigar_offsets[i + 1]] for i in rows]
+    columns = {
+        name: column[rows] for name, column in result._asdict().items() if not name.startswith("cigar")
+    }
+    return AlignmentBatch(
+        **columns,
+        cigars=np.concatenate([np.empty(0, np.uint32), *cigars]),
+        cigar_offsets=np.cumsum([0, *map(len, cigars)]),
+    )
 
 
 def cigar_of(result, row):
@@ -144,6 +166,94 @@ def test_map_batch__read_over_two_contigs_stays_on_one(genome):
     read = np.concatenate([CONTIGS[0][-100:], CONTIGS[1][:50]])
     result = run(genome, [read])
     assert (int(result.contig_index[0]), cigar_of(result, 0)) == (0, "100M50S")
+
+
+def rows_of(result):
+    return [(int(f), int(c), int(s), cigar_of(result, i)) for i, (f, c, s) in enumerate(
+        zip(result.flag, result.contig_index, result.start, strict=True))]  # fmt: skip
+
+
+def test_map_batch__split_read_has_a_supplementary_row(genome):
+    """The longer part is primary, the other hard-clipped; mates point to primary rows."""
+    one, two = CONTIGS
+    left = np.concatenate([one[9000:9090], reverse_complement(two[5000:5060])])
+    right = reverse_complement(one[9250:9400])
+    result = run_all(genome, [left, right], n_ends=2)
+    assert rows_of(result) == [
+        (99, 0, 9000, "90M60S"), (0x800 | 115, 1, 5000, "60M90H"), (147, 0, 9250, "150M"),
+    ]  # fmt: skip
+    assert result.mate_start.tolist() == [9250, 9250, 9000]
+    assert result.template_length.tolist() == [400, 0, -400]
+    assert result.score.tolist() == [90, 60, 150]
+    assert (result.mapping_quality == 60).all()
+    assert result.read_index.tolist() == [0, 0, 1]
+    soft = run_all(
+        genome, [left, right], n_ends=2, config=dataclasses.replace(CONFIG, soft_clip_supplementary=True)
+    )
+    assert cigar_of(soft, 1) == "60M90S"
+
+
+@pytest.mark.parametrize(
+    ("deletion", "left", "cigars"),
+    [
+        (60, 100, ["100M50S", "100H50M"]),  # crossing costs 66 of the 50 bases beyond
+        (60, 75, ["75M60D75M"]),
+        (90, 60, ["60S90M", "60M90H"]),
+        (500, 75, ["75M75S", "75H75M"]),
+    ],
+)
+def test_map_batch__long_deletion_is_crossed_or_split(genome, deletion, left, cigars):
+    start = 30_000
+    read = np.concatenate(
+        [CONTIGS[0][start : start + left], CONTIGS[0][start + left + deletion : start + deletion + 150]]
+    )
+    found = [cigar_of(run_all(genome, [read]), i) for i in range(len(cigars))]
+    lengths = [[int(n) for n in re.findall("[0-9]+", cigar)] for cigar in found]
+    assert [re.sub("[0-9]+", "", cigar) for cigar in found] == [re.sub("[0-9]+", "", c) for c in cigars]
+    for got, wanted in zip(lengths, cigars, strict=True):  # equal bases on both sides may shift the break
+        assert np.allclose(got, [int(n) for n in re.findall("[0-9]+", wanted)], atol=6)
+
+
+def test_map_batch__three_parts(genome):
+    one, two = CONTIGS
+    read = np.concatenate([one[9000:9080], two[5000:5060], reverse_complement(one[70_000:70_070])])
+    result = run_all(genome, [read])
+    assert [flag & ~Flag.REVERSE for flag in result.flag] == [0, 0x800, 0x800]
+    assert sorted(result.start.tolist()) == [5000, 9000, 70_000]
+
+
+def test_map_batch__other_places_are_rows_flagged_secondary():
+    rng = np.random.default_rng(21)
+    repeat = random_codes(rng, 400)
+    copy = repeat.copy()
+    copy[200] ^= 1
+    parts = [random_codes(rng, 3000) for _ in range(3)]
+    bases = pack_reference([np.concatenate([parts[0], repeat, parts[1], copy, parts[2]])])
+    genome = build_seed_index(bases), bases
+    result = run_all(genome, [repeat[130:280]])
+    assert rows_of(result) == [(0, 0, 3130, "150M"), (256, 0, 6530, "150M")]
+    off = run_all(genome, [repeat[130:280]], config=dataclasses.replace(CONFIG, max_other_places=0))
+    assert rows_of(off) == [(0, 0, 3130, "150M")]
+
+
+def test_map_batch__alt_contigs_do_not_compete():
+    """A read with an equal copy on an ALT contig is as sure as without it; a better copy is supplementary."""
+    rng = np.random.default_rng(22)
+    assembly = random_codes(rng, 6000)
+    same, changed = assembly[2000:4000].copy(), assembly[2000:4000].copy()
+    changed[::50] ^= 1
+    bases = pack_reference([assembly, same, changed], alt=(1, 2))
+    genome = build_seed_index(bases), bases
+    result = run_all(genome, [assembly[2500:2650], changed[510:660], random_codes(rng, 150)])
+    mine = rows_where(result, lambda flag: flag & Flag.SECONDARY == 0)
+    assert rows_of(mine) == [
+        (0, 0, 2500, "150M"), (0, 0, 2510, "150M"), (0x800, 2, 510, "150M"), (4, -1, -1, "*"),
+    ]  # fmt: skip
+    assert mine.mapping_quality[:2].tolist() == [60, 60]
+    assert mine.score.tolist() == [150, 135, 150, 0]
+    assert mine.alt_score.tolist() == [0, 150, 0, 0]
+    blind = build_seed_index(bases), pack_reference([assembly, same, changed])
+    assert run(blind, [assembly[2500:2650]]).mapping_quality.tolist() == [0]
 
 
 def test_map_batch__exact_copies_have_quality_zero():
@@ -291,7 +401,7 @@ def test_build_seed_index__bad_configuration(config, said):
 
 def test_build_seed_index__reference_beyond_32_bits():
     packed = np.broadcast_to(np.uint8(0), (2**31,))
-    bases = PackedReference(packed, np.array([512]), np.array([2**32 - 1024]))
+    bases = PackedReference(packed, np.array([512]), np.array([2**32 - 1024]), np.array([False]))
     with pytest.raises(InputError, match=r"4,294,967,296 bases with padding; .* Leave out contigs"):
         build_seed_index(bases)
 

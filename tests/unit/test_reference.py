@@ -70,6 +70,59 @@ def test_fasta__upper_case_and_indexed(reference):
     assert (reference.path / "genome.fa.gz.gzi").exists()
 
 
+def build_with_alt(folder, alt, name="genome.fa", beside=True):
+    text = f">chr1\n{CHR1}\n>chr1_alt\n{CHR1[:500]}\n>decoy\n{MITO}\n"
+    data = gzip.compress(text.encode()) if name.endswith(".gz") else text.encode()
+    (folder / name).write_bytes(data)
+    path = folder / ("genome.fa.alt" if beside else "other.alt")
+    path.write_bytes(alt)
+    return build_reference(folder / name, folder / "genome.ref", alt=None if beside else path)
+
+
+ALT = b"@HD\tVN:1.0\nchr1_alt\t0\tchr1\t1\t60\t500M\t*\t0\t0\t*\t*\n\nchr1_alt\t0\tchr1\nabsent\t4\ndecoy\r\n"
+
+
+@pytest.mark.parametrize("name", ["genome.fa", "genome.fa.gz"])
+@pytest.mark.parametrize("beside", [True, False])
+def test_build__alt_file_marks_contigs(tmp_path, name, beside):
+    built = build_with_alt(tmp_path, ALT, name, beside)
+    opened = Reference.open(built.path)
+    assert [contig.is_alt for contig in opened.contigs] == [False, True, True]
+    assert opened.bases.is_alt.tolist() == [False, True, True]
+
+
+def test_open__reference_of_before_alt_contigs_were_known(reference, tmp_path):
+    table = json.loads((reference.path / "reference.json").read_text())
+    for contig in table["contigs"]:
+        del contig["is_alt"]
+    opened = Reference.open(copy_with(reference, tmp_path, contigs=table["contigs"]))
+    assert not opened.bases.is_alt.any()
+    assert opened.contigs == reference.contigs
+
+
+@pytest.mark.parametrize(
+    ("alt", "said"),
+    [
+        (
+            b"chr9_alt\t0\n",
+            r'none of its 1 contigs \("chr9_alt", ...\) is in genome.fa, whose first is "chr1"',
+        ),
+        (b"@HD\tVN:1.0\n", r"genome.fa.alt: names no contig; .* Leave the file out"),
+        (b"\x1f\x8b\x08", r"genome.fa.alt: is no text, but an .alt file is lines of SAM"),
+    ],
+)
+def test_build__wrong_alt_file(tmp_path, alt, said):
+    with pytest.raises(InputError, match=said):
+        build_with_alt(tmp_path, alt)
+    assert not (tmp_path / "genome.ref").exists()
+
+
+def test_build__alt_file_that_is_missing(tmp_path):
+    (tmp_path / "genome.fa").write_text(f">chr1\n{CHR1}\n")
+    with pytest.raises(InputError, match=r"no\.alt"):
+        build_reference(tmp_path / "genome.fa", tmp_path / "genome.ref", alt=tmp_path / "no.alt")
+
+
 def test_seeds__stored_field_by_field(reference):
     seeds = Reference.open(reference.path).seeds
     arrays = [value for value in seeds if isinstance(value, np.ndarray)]
