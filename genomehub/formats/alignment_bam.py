@@ -77,6 +77,10 @@ class BamSource:
             )
             yield from self._inflate(begin, self._size << 16)
 
+    def records(self) -> Generator[Piece]:
+        """Yield all records in file order; needs no index."""
+        yield from self._inflate(self._first_record, self._size << 16)
+
     def _inflate(self, begin: int, end: int) -> Generator[Piece]:
         """Inflate from one virtual offset to the end of the block of another."""
         place, skip, last = begin >> 16, begin & 0xFFFF, end >> 16

@@ -1,4 +1,4 @@
-"""FASTQ to one sorted, duplicate-marked, indexed BAM or CRAM: joins reader, mapper, bins and files.
+"""Reads to one sorted, duplicate-marked, indexed BAM or CRAM: joins readers, mapper, bins and files.
 
 Three rounds of tasks: batches of reads are aligned and dropped into bins; duplicates are decided from the
 marks of each bin of ends; bins are sorted, marked and compressed in the order of the output. Batches have a
@@ -19,11 +19,13 @@ import numpy as np
 from genomehub.align import duplicates
 from genomehub.align.duplication import LibraryDuplication, metrics_text
 from genomehub.align.mapper import estimate_insert_sizes, map_batch
-from genomehub.config import AlignConfig, SortConfig
+from genomehub.align.trimming import TrimCounts, clip_tails, trim
+from genomehub.config import AlignConfig, ReadConfig, SortConfig
 from genomehub.errors import ConfigError
 from genomehub.files import atomic_output, os_error, require_writable_parent
-from genomehub.formats import bam, bgzf
-from genomehub.formats.fastq import Lane, read_batches
+from genomehub.formats import alignment_reads, bam, bgzf, fastq
+from genomehub.formats.alignment_reads import AlignmentLane, MateCounts
+from genomehub.formats.fastq import Lane
 from genomehub.pipeline.align_summary import AlignSummary
 from genomehub.pipeline.workers import Workers
 from genomehub.store.alignments import (
@@ -37,12 +39,23 @@ from genomehub.store.alignments import (
     finish_bin,
 )
 from genomehub.store.reference import Reference
-from genomehub.types import Flag, InsertSizeModel, NoProgress, Progress, ReadBatch, ReadGroup
+from genomehub.types import (
+    AlignmentBatch,
+    Flag,
+    InsertSizeModel,
+    NoProgress,
+    Progress,
+    ReadBatch,
+    ReadGroup,
+)
 
 _SUFFIXES = (".bam", ".cram")
 _MARK_WORDS = 3
 #: What is counted of each batch, in this order.
 _COUNTS = ("reads", "mapped", "proper", "supplementary")
+_NO_TAILS = np.zeros(len(TrimCounts._fields), dtype=np.int64)
+#: What a file or pair of files of reads may be.
+AnyLane = Lane | AlignmentLane
 
 
 class BatchItem(NamedTuple):
@@ -61,6 +74,7 @@ class BatchResult(NamedTuple):
     marks: list[Piece]
     examined: np.ndarray
     counts: np.ndarray
+    trimmed: np.ndarray
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,11 +86,12 @@ class BatchTask:
     libraries: tuple[int, ...]
     align: AlignConfig
     sort: SortConfig
+    read: ReadConfig
 
     def __call__(self, item: BatchItem) -> BatchResult:
         reference = _open(self.reference)
         reads, group = item.reads, item.reads.read_group
-        alignments = map_batch(reads, reference.seeds, reference.bases, self.align, item.insert_sizes)
+        alignments, trimmed = self._map(reads, reference, item.insert_sizes)
         texts = bam.record_texts(reference.contigs, self.groups[group])
         encoded = bam.encode_batch(reads, alignments, reference.bases, texts)
         marks, examined = duplicates.template_marks(
@@ -90,7 +105,22 @@ class BatchTask:
             cut_rows(marks, places, BinLayout.of(reference.bases, _marks_width(self.sort))),
             examined,
             _count(alignments.flag),
+            trimmed,
         )
+
+    def _map(
+        self, reads: ReadBatch, reference: Reference, insert_sizes: InsertSizeModel
+    ) -> tuple[AlignmentBatch, np.ndarray]:
+        """The alignments of a batch, and the counts of its tails."""
+        tails, counts, whole = None, _NO_TAILS, reads
+        if self.read.trims:
+            reads, tails, counts = trim(reads, self.read)
+        alignments = map_batch(reads, reference.seeds, reference.bases, self.align, insert_sizes)
+        if tails is not None:
+            alignments = clip_tails(alignments, tails)
+        if whole.kept_flags.size:
+            alignments = alignments._replace(flag=alignments.flag | whole.kept_flags[alignments.read_index])
+        return alignments, counts
 
 
 @dataclasses.dataclass(frozen=True)
@@ -134,10 +164,11 @@ def _count(flags: np.ndarray) -> np.ndarray:
 
 def align(
     reference_path: str | os.PathLike[str],
-    lanes: Sequence[Lane],
+    lanes: Sequence[AnyLane],
     output: str | os.PathLike[str],
     align_config: AlignConfig | None = None,
     sort_config: SortConfig | None = None,
+    read_config: ReadConfig | None = None,
     threads: int | None = None,
     scheduler_file: str | None = None,
     metrics: str | os.PathLike[str] | None = None,
@@ -149,7 +180,7 @@ def align(
     Parameters
     ----------
     reference_path : reference directory
-    lanes : FASTQ files with their read groups; groups may share an ID only if they are the same
+    lanes : files of reads with their read groups; groups may share an ID only if they are the same
     output : name ending in .bam or .cram; the index is written beside it
     metrics : duplicate metrics in picard's form, for MultiQC
     temporary : folder for spilled records, about the size of the uncompressed BAM; default: beside the output
@@ -165,7 +196,12 @@ def align(
     output, lanes = _checked_output(output), _checked_lanes(lanes)
     reference = Reference.open(reference_path)
     run = _Run(
-        reference, lanes, align_config or AlignConfig(), sort_config or SortConfig(), progress or NoProgress()
+        reference,
+        lanes,
+        align_config or AlignConfig(),
+        sort_config or SortConfig(),
+        read_config or ReadConfig(),
+        progress or NoProgress(),
     )
     require_writable_parent(output)
     folder = require_writable_parent(Path(temporary) / "x").parent if temporary else output.parent
@@ -218,16 +254,16 @@ def _checked_output(output: str | os.PathLike[str]) -> Path:
     return path
 
 
-def _checked_lanes(lanes: Sequence[Lane]) -> tuple[Lane, ...]:
+def _checked_lanes(lanes: Sequence[AnyLane]) -> tuple[AnyLane, ...]:
     if not lanes:
-        raise ConfigError("no reads were given. Name the FASTQ file(s) R1 [R2], or lanes.")
+        raise ConfigError("no reads were given. Name the FASTQ file(s) R1 [R2], a BAM or CRAM, or lanes.")
     by_id: dict[str, ReadGroup] = {}
-    for lane in lanes:
-        known = by_id.setdefault(lane.read_group.id, lane.read_group)
-        if known != lane.read_group:
+    for group in (group for lane in lanes for group in lane.read_groups):
+        known = by_id.setdefault(group.id, group)
+        if known != group:
             raise ConfigError(
                 f'read group "{known.id}" is given twice with different fields ({known} and '
-                f"{lane.read_group}). Give each lane an ID of its own."
+                f"{group}). Give each lane an ID of its own."
             )
     return tuple(lanes)
 
@@ -238,23 +274,28 @@ class _Run:
     def __init__(
         self,
         reference: Reference,
-        lanes: tuple[Lane, ...],
+        lanes: tuple[AnyLane, ...],
         align_config: AlignConfig,
         sort_config: SortConfig,
+        read_config: ReadConfig,
         progress: Progress,
     ) -> None:
         self.reference, self.lanes, self.progress = reference, lanes, progress
         self._align_config, self._sort_config = align_config, sort_config
-        self.groups = tuple(dict.fromkeys(lane.read_group for lane in lanes))
+        self._read_config = read_config
+        self.groups = tuple(dict.fromkeys(group for lane in lanes for group in lane.read_groups))
         self._library_names = tuple(dict.fromkeys(group.library for group in self.groups))
         duplicates.check_limits(len(self._library_names), len(reference.contigs))
         self._insert_sizes: dict[str, InsertSizeModel] = {}
+        self._paired: set[str] = set()  # read groups whose model comes from pairs
         n_libraries = len(self._library_names)
         self._examined = np.zeros((n_libraries, 3), dtype=np.int64)
         self._counts = np.zeros((n_libraries, len(_COUNTS)), dtype=np.int64)
         self._duplicates = np.zeros((n_libraries, 2), dtype=np.int64)
         self.set_sizes = np.zeros(duplicates.MAX_SET_SIZE, dtype=np.int64)
         self._n_templates = 0
+        self._trimmed = _NO_TAILS.copy()
+        self.mates = MateCounts()
 
     def align(self, workers: Workers, spill: Path) -> None:
         """Align all reads into bins."""
@@ -263,7 +304,9 @@ class _Run:
         self._records = BinStore(spill, "records", config.spill_buffer_bytes)
         self._marks = BinStore(spill, "marks", config.spill_buffer_bytes // 8)
         libraries = tuple(self._library_names.index(group.library) for group in self.groups)
-        task = BatchTask(str(self.reference.path), self.groups, libraries, self._align_config, config)
+        task = BatchTask(
+            str(self.reference.path), self.groups, libraries, self._align_config, config, self._read_config
+        )
         self.progress.start("aligning", None, "templates")
         for result in workers.map(task, self._items()):
             self._records.add(result.records)
@@ -272,23 +315,38 @@ class _Run:
             self._examined[library] += result.examined
             self._counts[library] += result.counts
             self._n_templates += result.n_templates
+            self._trimmed += result.trimmed
             self.progress.advance(result.n_templates)
         self._records.seal()
         self._marks.seal()
         self.progress.finish()
 
     def _items(self) -> Iterator[BatchItem]:
-        """Batches of all lanes in order; the first of each read group tells its insert sizes."""
+        """Batches of all lanes in order; the first pairs of each read group tell its insert sizes."""
         first_template = 0
         for lane in self.lanes:
-            group = self.groups.index(lane.read_group)
-            for reads in read_batches(lane, self._sort_config.templates_per_batch, first_template, group):
-                if lane.read_group.id not in self._insert_sizes:
-                    self._insert_sizes[lane.read_group.id] = estimate_insert_sizes(
-                        reads, self.reference.seeds, self.reference.bases, self._align_config
+            for reads in self._batches(lane, first_template):
+                group = self.groups[reads.read_group].id
+                model = self._insert_sizes.get(group)
+                if model is None or (reads.n_ends == 2 and group not in self._paired):
+                    seen = trim(reads, self._read_config).batch if self._read_config.trims else reads
+                    model = self._insert_sizes[group] = estimate_insert_sizes(
+                        seen, self.reference.seeds, self.reference.bases, self._align_config
                     )
+                    if reads.n_ends == 2:
+                        self._paired.add(group)
                 first_template += len(reads.name_offsets) - 1
-                yield BatchItem(reads, self._insert_sizes[lane.read_group.id])
+                yield BatchItem(reads, model)
+
+    def _batches(self, lane: AnyLane, first_template: int) -> Iterator[ReadBatch]:
+        groups = [self.groups.index(group) for group in lane.read_groups]
+        n = self._sort_config.templates_per_batch
+        if isinstance(lane, AlignmentLane):
+            yield from alignment_reads.read_batches(
+                lane, n, first_template, groups, self.reference, self.spill, self.mates
+            )
+        else:
+            yield from fastq.read_batches(lane, n, first_template, groups[0], self._read_config.comments)
 
     def decide(self, workers: Workers) -> None:
         """Decide which templates are duplicates and leave a bit for each in a file."""
@@ -307,7 +365,16 @@ class _Run:
     @property
     def header(self) -> str:
         """The SAM header of the output."""
-        return bam.header_text(self.reference.contigs, self.groups)
+        return bam.header_text(self.reference.contigs, self._written_groups())
+
+    def _written_groups(self) -> list[ReadGroup]:
+        """All but those for records without read group, where there were none."""
+        spare = {
+            lane.spare_group.id
+            for lane in self.lanes
+            if isinstance(lane, AlignmentLane) and lane.spare_group not in lane.header_groups
+        }
+        return [group for group in self.groups if group.id in self._insert_sizes or group.id not in spare]
 
     @property
     def _duplicates_path(self) -> Path:
@@ -334,6 +401,7 @@ class _Run:
     def libraries(self) -> list[LibraryDuplication]:
         """Duplication of each library."""
         supplementary = self._counts[:, _COUNTS.index("supplementary")]
+        written = {group.library for group in self._written_groups()}
         return [
             LibraryDuplication(
                 library=name,
@@ -345,6 +413,7 @@ class _Run:
                 read_pair_duplicates=int(self._duplicates[i, 0]),
             )
             for i, name in enumerate(self._library_names)
+            if name in written
         ]
 
     def summary(self, wall_seconds: float, core_seconds: float) -> AlignSummary:
@@ -360,6 +429,9 @@ class _Run:
             supplementary=supplementary,
             libraries=libraries,
             insert_sizes=self._insert_sizes,
+            orphans=self.mates.orphans,
+            hard_clipped=self.mates.hard_clipped,
+            trimmed=TrimCounts(*self._trimmed.tolist()) if self._read_config.trims else None,
             wall_seconds=round(wall_seconds, 2),
             core_seconds=round(core_seconds, 2),
         )
