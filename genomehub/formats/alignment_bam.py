@@ -25,6 +25,7 @@ from genomehub.formats.bgzf import EOF_BLOCK
 
 _log = logging.getLogger(__name__)
 _PIECE_BYTES = 8 << 20  # compressed bytes decoded at a time: bounds memory, not results
+_INFLATED_BYTES = 16 << 20  # and inflated ones: some files are a thousand times smaller than what they hold
 _CHECKED_CONTIGS = 4  # where a stale index is looked for
 
 
@@ -93,15 +94,16 @@ class BamSource:
 
     def _inflate_blocks(self, raw: bytes, place: int, last: int) -> tuple[np.ndarray, int]:
         """Inflate the whole blocks at the start of ``raw``, up to the one at file offset ``last``."""
-        parts, used = [], 0
-        while used < len(raw) and place + used <= last:
+        parts: list[bytes] = []
+        used, inflated = 0, 0
+        while used < len(raw) and place + used <= last and inflated < _INFLATED_BYTES:
             size = block_size(raw, used)
             if used + (size or 18) > len(raw) and place + len(raw) < self._size:
                 break  # goes on behind what was read
             if size is None or used + size > len(raw):
                 raise InputError(f"{self.path}: no whole BGZF block at byte {place + used:,}. {COPY_AGAIN}")
             parts.append(inflate_block(raw[used : used + size], self.path, place + used))
-            used += size
+            used, inflated = used + size, inflated + len(parts[-1])
         return joined(parts), used
 
     def _read(self, offset: int, length: int) -> bytes:

@@ -32,7 +32,7 @@ _EOF_CONTAINERS = (
     bytes.fromhex("0b000000ffffffff0fe0454f460000000001000001000606010001000100"),
 )
 _PIECE_READS = 1 << 16
-_STREAM_BYTES = 32 << 20
+_STREAM_BYTES = 16 << 20
 #: Primary records as uncompressed BAM on standard output.
 _BRIDGE = "import sys, pysam; pysam.view(*sys.argv[1:], catch_stdout=False)"
 _BRIDGE_OPTIONS = ("--no-PG", "-h", "-u", "-F", "0x900", "--input-fmt-option", "decode_md=0", "-o", "-")

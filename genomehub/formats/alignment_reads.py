@@ -84,10 +84,10 @@ def alignment_kind(path: str) -> str | None:
     NotFoundError, InputError
         There is no file that may be read, or it is SAM text.
     """
-    with require_file(path, "reads file").open("rb") as handle:
+    with require_file(path, "FASTQ, BAM or CRAM file").open("rb") as handle:
         if handle.read(4) == b"CRAM":
             return "CRAM"
-    with ByteSource(path, "reads file") as source:
+    with ByteSource(path) as source:
         start = np.zeros(4, dtype=np.uint8)
         n = source.read_into(start)
     magic = start[:n].tobytes()

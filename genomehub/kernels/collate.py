@@ -11,7 +11,7 @@ import numpy as np
 from genomehub.kernels._jit import inline, kernel
 from genomehub.kernels.decode import FIXED, fnv1a, group_index, is_malformed, tag_end, tags_start
 from genomehub.kernels.encode import COMPLEMENT, NIBBLE_TO_CODE
-from genomehub.kernels.vectors import load_word
+from genomehub.kernels.vectors import load_word, store_word
 from genomehub.types import Base, Flag
 
 #: What the kernels find; formats/alignment_reads.py makes sentences of it.
@@ -30,6 +30,19 @@ _HARD_CLIP = 5
 _ABSENT, _MAX_QUALITY = 255, 93
 #: Reads of one name and end after which a further one is given up: bounds the work on a file of one name.
 _MAX_SAME_NAME = 256
+_EQUALS = 0x80  # marks '=' in the tables below
+
+
+def _pairs_of(is_reverse: bool) -> np.ndarray:
+    """(256,) uint16: a byte of SEQ to the codes of its two bases, the first of the read in the low byte."""
+    codes = np.minimum(NIBBLE_TO_CODE, np.uint8(Base.N))
+    codes = COMPLEMENT[codes] if is_reverse else codes
+    codes[0] = _EQUALS
+    high, low = (codes[np.arange(256) >> shift & 15].astype(np.uint16) for shift in (4, 0))
+    return low | high << 8 if is_reverse else high | low << 8
+
+
+_PAIRS, _REVERSE_PAIRS = _pairs_of(False), _pairs_of(True)
 
 
 class ReadRows(NamedTuple):
@@ -231,6 +244,8 @@ def measure_reads(data, offsets, n_ends, lengths, name_lengths, tag_lengths):
 
 @inline
 def _is_kept(data, tag):
+    if data[tag + 2] != 90:  # all of them are text
+        return False
     for i in range(0, KEPT_TAGS.size, 2):
         if data[tag] == KEPT_TAGS[i] and data[tag + 1] == KEPT_TAGS[i + 1]:
             return True
@@ -269,7 +284,8 @@ def copy_reads(data, offsets, batch):
             return HAS_EQUALS, read, n_clipped
         if not _copy_quals(data, quals, length, is_reverse, batch.quals, start):
             return MALFORMED, read, n_clipped
-        _copy_tags(data, record, batch.tags, batch.tag_offsets[read])
+        if not _copy_tags(data, record, batch.tags, batch.tag_offsets[read]):
+            return MALFORMED, read, n_clipped
         batch.kept_flags[read] = np.uint16(flag & _QC_FAIL)
         n_clipped += _is_hard_clipped(data, record, _name_end(data, record) + 1)
     return GOOD, offsets.size, n_clipped
@@ -278,16 +294,27 @@ def copy_reads(data, offsets, batch):
 @inline
 def _copy_bases(data, packed, length, is_reverse, bases, start):
     """4-bit codes to codes of reads; False if there is a '=', which says nothing without the reference."""
-    is_good = True
-    for i in range(length):
-        nibble = (data[packed + (i >> 1)] >> np.uint8(4 - 4 * (i & 1))) & np.uint8(15)
-        is_good &= nibble != 0
-        code = min(NIBBLE_TO_CODE[nibble], np.uint8(Base.N))
-        if is_reverse:
-            bases[start + length - 1 - i] = COMPLEMENT[code]
-        else:
-            bases[start + i] = code
-    return is_good
+    seen = np.uint16(0)
+    if is_reverse:
+        end = start + length
+        for k in range(length // 2):
+            pair = _REVERSE_PAIRS[data[packed + k]]
+            seen |= pair
+            store_word(bases, end - 2 - 2 * k, pair)
+        if length & 1:
+            pair = _REVERSE_PAIRS[data[packed + length // 2]] >> np.uint16(8)
+            seen |= pair
+            bases[start] = np.uint8(pair)
+    else:
+        for k in range(length // 2):
+            pair = _PAIRS[data[packed + k]]
+            seen |= pair
+            store_word(bases, start + 2 * k, pair)
+        if length & 1:
+            pair = _PAIRS[data[packed + length // 2]] & np.uint16(255)
+            seen |= pair
+            bases[start + length - 1] = np.uint8(pair)
+    return seen & np.uint16(_EQUALS << 8 | _EQUALS) == 0
 
 
 @inline
@@ -295,17 +322,20 @@ def _copy_quals(data, source, length, is_reverse, quals, start):
     """Phred qualities, or 255 throughout; False for anything else above 93."""
     highest, lowest = np.uint8(0), np.uint8(255)
     for i in range(length):
-        qual = data[source + i]
-        highest, lowest = max(highest, qual), min(lowest, qual)
-        if is_reverse:
-            quals[start + length - 1 - i] = qual
-        else:
-            quals[start + i] = qual
+        highest, lowest = max(highest, data[source + i]), min(lowest, data[source + i])
+    if is_reverse:
+        for i in range(length):
+            quals[start + length - 1 - i] = data[source + i]
+    else:
+        for i in range(length):
+            quals[start + i] = data[source + i]
     return highest <= _MAX_QUALITY or lowest == _ABSENT
 
 
 @inline
 def _copy_tags(data, record, tags, at):
+    """Copy the tags to keep; False if one holds what is no text."""
+    is_good = True
     end = record + 4 + np.int64(load_word(data, record, 4))
     tag = tags_start(data, record)
     while tag + 3 < end:
@@ -313,8 +343,10 @@ def _copy_tags(data, record, tags, at):
         if _is_kept(data, tag):
             for i in range(tag, following):
                 tags[at] = data[i]
+                is_good &= 32 <= data[i] <= 126 or i == following - 1
                 at += 1
         tag = following
+    return is_good
 
 
 @kernel
