@@ -6,6 +6,7 @@ a file that brings htslib down does not bring us down.
 
 import contextlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -35,6 +36,7 @@ _PIECE_READS = 1 << 16
 _STREAM_BYTES = 16 << 20
 #: Primary records as uncompressed BAM on standard output.
 _BRIDGE = "import sys, pysam; pysam.view(*sys.argv[1:], catch_stdout=False)"
+_UNKNOWN_CONTIG = re.compile(r"(?:fetch|populate) reference \"?([^\s\":]+)")
 _BRIDGE_OPTIONS = ("--no-PG", "-h", "-u", "-F", "0x900", "--input-fmt-option", "decode_md=0", "-o", "-")
 
 
@@ -156,11 +158,11 @@ class CramSource:
                 raise self._bridge_error(errors.read().decode(errors="replace"), missing)
 
     def _bridge_error(self, text: str, missing: Sequence[str]) -> InputError:
-        if missing and ("Unable to fetch reference" in text or "reference" in text):
-            shown = ", ".join(missing[:3]) + (f", ... {len(missing)} in all" if len(missing) > 3 else "")
+        wanted = _UNKNOWN_CONTIG.search(text)
+        if wanted and wanted[1] in missing:
             return InputError(
-                f"{self.path}: was made with another reference: its reads are kept as differences to contigs "
-                f"({shown}) that are not in {self._fasta}. Convert it with its own: samtools view -b -T "
+                f'{self.path}: was made with another reference: its reads are kept as differences to "'
+                f'{wanted[1]}", which is not in {self._fasta}. Convert it with its own: samtools view -b -T '
                 "ITS_REFERENCE.fa -o READS.bam, or let REF_PATH or REF_CACHE name a folder of its sequences."
             )
         said = next((line for line in text.splitlines() if line.startswith("[E::")), "htslib broke down")

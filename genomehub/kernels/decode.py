@@ -97,7 +97,7 @@ def tag_end(data, tag, end):
             i += 1
         return i + 1 if i < end else -1
     if kind == 66:  # B: element type, count, elements
-        if i + 5 > end:
+        if i + 5 > end or _tag_width(data[i]) == 0:
             return -1
         i += 5 + _u32(data, i + 1) * _tag_width(data[i])
     else:

@@ -70,5 +70,5 @@ def tags_of(data):
 def primary_reads(data):
     """Reads of a whole inflated BAM file."""
     at, _ = header_length(data)
-    reads = [read_of(record) for record in records(data, at)]
-    return [read for read in reads if not read[1] & 0x900]
+    primary = [record for record in records(data, at) if not record[15] & 0x9]  # 0x900 of FLAG
+    return [read_of(record) for record in primary]

@@ -317,7 +317,7 @@ def test_error__cram_of_another_reference(tmp_path, reference):
         path,
         reference,
         tmp_path,
-        r"r\.cram: was made with another reference: .* \(1\) that are not in .* samtools view -b -T",
+        r'r\.cram: was made with another reference: .* "1", which is not in .* samtools view -b -T',
     )
 
 
