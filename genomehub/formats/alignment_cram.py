@@ -36,7 +36,7 @@ _PIECE_READS = 1 << 16
 _STREAM_BYTES = 16 << 20
 #: Primary records as uncompressed BAM on standard output.
 _BRIDGE = "import sys, pysam; pysam.view(*sys.argv[1:], catch_stdout=False)"
-_UNKNOWN_CONTIG = re.compile(r"(?:fetch|populate) reference \"?([^\s\":]+)")
+_UNKNOWN_CONTIG = re.compile(r"(?:fetch reference|populate reference|reference mismatch at) \"?([^\s\":]+)")
 _BRIDGE_OPTIONS = ("--no-PG", "-h", "-u", "-F", "0x900", "--input-fmt-option", "decode_md=0", "-o", "-")
 
 
