@@ -42,7 +42,7 @@ class ReadConfig:
     trim_poly_g: int = 0
     min_mate_overlap: int = 30
     min_adapter: int = 8
-    bases_per_mismatch: int = 8
+    bases_per_mismatch: int = 10
 
     @property
     def trims(self) -> bool:

@@ -11,11 +11,21 @@ import numpy as np
 
 from genomehub.kernels._jit import inline, kernel
 from genomehub.kernels.encode import COMPLEMENT
-from genomehub.kernels.vectors import count_ones, equal, load, mask_bits
+from genomehub.kernels.vectors import (
+    add,
+    count_ones,
+    equal,
+    greater,
+    load,
+    mask_bits,
+    select,
+    splat,
+    trailing_zeros,
+)
 from genomehub.types import CigarOp, Flag
 
 #: Spare bytes of the scratch arrays.
-PADDING = 64
+PADDING = 128
 #: Columns of the counts.
 ADAPTER_READS, ADAPTER_BASES, POLY_G_READS, POLY_G_BASES = range(4)
 
@@ -155,25 +165,40 @@ def template_length(first, n_first, second, n_second, params):
 
 
 @inline
+def _alike(read, at, adapters, begin, n):
+    """Bit i: whether the bases from ``at + i`` on are an adapter's first (``n``: so many, so many wrong)."""
+    wrong = splat(0, "u8", 64)
+    one = splat(1, "u8", 64)
+    for k in range(n[0]):
+        same = equal(load(read, at + k, 64), splat(adapters[begin + k], "u8", 64))
+        wrong = select(same, wrong, add(wrong, one))
+    return ~mask_bits(greater(wrong, splat(n[1], "u8", 64)))
+
+
+@inline
 def _adapter_start(read, length, params, adapters, adapter_offsets):
     """Where the first known adapter begins that reaches the read's end or is there whole."""
-    for start in range(length - params.min_adapter + 1):
+    least = params.min_adapter
+    n_places = length - least + 1
+    allowed = max(least // params.bases_per_mismatch, 1)  # of the first bases; all are counted below
+    for at in range(0, n_places, 64):
+        first = length
         for k in range(adapter_offsets.size - 1):
-            known = adapter_offsets[k + 1] - adapter_offsets[k]
-            n = min(known, length - start)
-            if (
-                read[start] != adapters[adapter_offsets[k]]
-                and read[start + 1] != adapters[adapter_offsets[k] + 1]
-            ):
-                continue  # most places; an adapter whose first two bases are both wrong is not found
-            limit = n // params.bases_per_mismatch
-            n_wrong = 0
-            for i in range(n):
-                n_wrong += read[start + i] != adapters[adapter_offsets[k] + i]
-                if n_wrong > limit:
+            begin, known = adapter_offsets[k], adapter_offsets[k + 1] - adapter_offsets[k]
+            places = _alike(read, at, adapters, begin, (least, allowed))
+            while places != np.uint64(0):
+                start = at + np.int64(trailing_zeros(places))
+                places &= places - np.uint64(1)
+                if start >= min(n_places, first):
                     break
-            if n_wrong <= limit:
-                return start
+                n = min(known, length - start)
+                n_wrong = 0
+                for i in range(n):
+                    n_wrong += read[start + i] != adapters[begin + i]
+                if n_wrong <= n // params.bases_per_mismatch:
+                    first = start
+        if first < length:
+            return first
     return length
 
 

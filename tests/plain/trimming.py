@@ -36,18 +36,22 @@ def template_length(first, second, min_overlap, bases_per_mismatch):
 
 
 def adapter(read, adapters, min_adapter, bases_per_mismatch):
-    """Bases before the first adapter, whole or cut off by the read's end; one of the first two is right."""
+    """Bases before the first adapter, whole or cut off by the read's end; one of its first bases may be wrong."""
+
+    def wrong(a, b):
+        return sum(x != y for x, y in zip(a, b, strict=False))
+
     for start in range(len(read) - min_adapter + 1):
         for known in adapters:
             seen = read[start : start + len(known)]
-            wrong = sum(a != b for a, b in zip(seen, known, strict=False))
-            if (seen[0] == known[0] or seen[1] == known[1]) and wrong <= len(seen) // bases_per_mismatch:
+            few_first = wrong(seen[:min_adapter], known) <= max(min_adapter // bases_per_mismatch, 1)
+            if few_first and wrong(seen, known) <= len(seen) // bases_per_mismatch:
                 return start
     return len(read)
 
 
 def keep_lengths(
-    mates, trims_adapters, least_g, adapters, min_overlap=30, min_adapter=8, bases_per_mismatch=8
+    mates, trims_adapters, least_g, adapters, min_overlap=30, min_adapter=8, bases_per_mismatch=10
 ):
     """Bases to keep of one template's reads."""
     kept = [poly_g(read, least_g) if least_g else len(read) for read in mates]
