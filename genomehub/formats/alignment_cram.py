@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -123,16 +124,8 @@ class CramSource:
         ----------
         missing : contigs that the FASTA lacks, for messages
         """
-        command = [
-            sys.executable,
-            "-P",
-            "-c",
-            _BRIDGE,
-            *_BRIDGE_OPTIONS,
-            "-T",
-            str(self._fasta),
-            str(self.path),
-        ]
+        files = ["-T", str(self._fasta), str(self.path.absolute())]
+        command = [sys.executable, "-P", "-c", _BRIDGE, *_BRIDGE_OPTIONS, *files]
         # Without REF_PATH, htslib may ask a server for sequences that the FASTA lacks.
         environment = {"REF_PATH": os.devnull, **os.environ}
         with (
@@ -141,19 +134,21 @@ class CramSource:
             subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, env=environment) as bridge,
         ):
             assert bridge.stdout is not None
-            checked = checker.submit(check_cram, self.path)
+            stop, is_whole = threading.Event(), False
+            checked = checker.submit(check_cram, self.path, stop)
             try:
                 yield from _stream(igzip.IGzipFile(fileobj=bridge.stdout))
-                bridge.stdout.read()
+                is_whole = True
             except (EOFError, igzip.BadGzipFile):  # the bridge broke down; it says why
                 pass
             except BaseException:
+                stop.set()
                 bridge.kill()
                 raise
             code = bridge.wait()
             if not missing or code == 0:
                 checked.result()
-            if code != 0:
+            if code != 0 or not is_whole:
                 errors.seek(0)
                 raise self._bridge_error(errors.read().decode(errors="replace"), missing)
 

@@ -5,6 +5,7 @@ among them: a damaged one may decode to other reads without a word.
 """
 
 import struct
+import threading
 from pathlib import Path
 from typing import BinaryIO
 
@@ -18,8 +19,8 @@ _FIRST_VERSION = 3  # with checksums
 _MAX_HEADER = 1 << 16  # bytes of a container's header that are looked at
 
 
-def check_cram(path: Path) -> None:
-    """Check the checksums of a CRAM file.
+def check_cram(path: Path, stop: threading.Event | None = None) -> None:
+    """Check the checksums of a CRAM file, until ``stop`` is set.
 
     Raises
     ------
@@ -31,7 +32,7 @@ def check_cram(path: Path) -> None:
         if len(definition) < _DEFINITION_BYTES or definition[4] < _FIRST_VERSION:
             return
         place = handle.tell()
-        while handle.peek(1):
+        while handle.peek(1) and not (stop is not None and stop.is_set()):
             if not _check_container(handle, place):
                 raise InputError(f"{path}: the container at byte {place:,} fails its checksum. {COPY_AGAIN}")
             place = handle.tell()

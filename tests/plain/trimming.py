@@ -36,7 +36,7 @@ def template_length(first, second, min_overlap, bases_per_mismatch):
 
 
 def adapter(read, adapters, min_adapter, bases_per_mismatch):
-    """Bases before the first adapter, whole or cut off by the read's end; one of its first bases may be wrong."""
+    """Bases before the first adapter, whole or cut off by the read's end; one of the first may be wrong."""
 
     def wrong(a, b):
         return sum(x != y for x, y in zip(a, b, strict=False))

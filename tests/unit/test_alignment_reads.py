@@ -325,6 +325,8 @@ def test_error__damaged_cram(tmp_path, reference):
     path = build.write_cram(tmp_path / "r.cram", *records_of(seed=5), reference, index=False)
     data = path.read_bytes()
     check_cram(path)
+    path.write_bytes(b"CRAM\2\1" + data[6:500])  # has no checksums
+    check_cram(path)
     for place in range(900, len(data) - 40, len(data) // 12):
         path.write_bytes(data[:place] + bytes([data[place] ^ 0x55]) + data[place + 1 :])
         check(path, reference, tmp_path, "fails its checksum|cannot be (decoded|opened)")
