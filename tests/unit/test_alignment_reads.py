@@ -332,3 +332,35 @@ def test_error__damaged_cram(tmp_path, reference):
         check(path, reference, tmp_path, "fails its checksum|cannot be (decoded|opened)")
     path.write_bytes(data[: len(data) // 2] + data[-38:])
     check(path, reference, tmp_path, "fails its checksum|cannot be (decoded|opened)")
+
+
+def test_header_end__in_growing_data(tmp_path):
+    head = build.header({f"contig{i}": 100 + i for i in range(50)})
+    path = build.write_bam(tmp_path / "b.bam", head, build.random_reads(head, 20, 1), index=None)
+    raw = pysam.BGZFile(str(path), "rb").read()
+    end = alignment_bam.header_end(raw)
+    assert end is not None
+    scan = alignment_bam.HeaderEnd()
+    assert [scan.find(raw[:n]) for n in range(end)] == [None] * end
+    assert scan.find(raw[: end + 3]) == end
+    assert alignment_bam.header_end(raw[: end - 1]) is None
+
+
+def test_error__header_without_end(tmp_path, reference, monkeypatch):
+    """A length that was damaged does not make the reader look through the whole file."""
+    monkeypatch.setattr(alignment_bam, "_MAX_HEADER_BYTES", 100_000)
+    text = b"BAM\1" + struct.pack("<I", 1 << 31)
+    with pysam.BGZFile(str(tmp_path / "b.bam"), "wb") as out:
+        out.write(text + bytes(10_000_000))
+    monkeypatch.setattr(alignment_bam, "inflate_block", counted := Counted(alignment_bam.inflate_block))
+    check(tmp_path / "b.bam", reference, tmp_path, "ends inside its header")
+    assert counted.n < 5
+
+
+class Counted:
+    def __init__(self, function):
+        self.function, self.n = function, 0
+
+    def __call__(self, *arguments):
+        self.n += 1
+        return self.function(*arguments)
