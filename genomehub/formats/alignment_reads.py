@@ -321,7 +321,7 @@ class _Collator:
         if row >= 0:
             name = data[rows.offset[row] + collate.FIXED :][:60].tobytes().split(b"\0")[0].decode("ascii")
             raise InputError(
-                f'{self._path}: too many reads without mate are named "{name}" ({place}); each template '
+                f'{self._path}: too many reads are named "{name}" ({place}); each template '
                 "needs a name of its own. Rename the reads, or use FASTQ."
             )
         return rows, mates, consumed

@@ -28,7 +28,8 @@ _PAIRED, _REVERSE = int(Flag.PAIRED), int(Flag.REVERSE)
 _READ_1_OR_2, _QC_FAIL = int(Flag.READ1 | Flag.READ2), int(Flag.QC_FAIL)
 _HARD_CLIP = 5
 _ABSENT, _MAX_QUALITY = 255, 93
-#: Reads of one name and end after which a further one is given up: bounds the work on a file of one name.
+_SPREAD = np.uint64(0x9E3779B97F4A7C15)  # golden ratio: near keys land far apart
+#: Reads of one name after which a further one is given up: bounds the work on a file of one name.
 _MAX_SAME_NAME = 256
 _EQUALS = 0x80  # marks '=' in the tables below
 
@@ -142,7 +143,7 @@ def scan_reads(data, n_contigs, group_ids, group_offsets):
                 problem = NAMELESS
                 break
             offset[n], group[n] = record, found
-            key[n] = fnv1a(data, name, end) + np.uint64(found + 1) * np.uint64(0x9E3779B97F4A7C15)
+            key[n] = fnv1a(data, name, end) + np.uint64(found + 1) * _SPREAD
             n += 1
         record += 4 + size
     return ReadRows(offset[:n], key[:n], group[:n], kind[:n]), record, problem
@@ -180,7 +181,7 @@ def match_mates(data, rows, mate):
 
     Returns
     -------
-    row with too many unmatched reads of its name and end before it, or -1
+    row with too many reads of its name before it, or -1
 
     Notes
     -----
@@ -190,34 +191,31 @@ def match_mates(data, rows, mate):
     bits = 4
     while (1 << bits) < 2 * mate.size:
         bits += 1
-    table = np.full(1 << bits, -1, np.int64)  # rows; -1: empty, -2: was matched
+    table = np.full(1 << bits, -1, np.int64)  # rows; -1: empty
     mask = np.int64((1 << bits) - 1)
     for row in range(mate.size):
         mate[row] = NO_MATE
         if rows.kind[row] == SINGLE:
             continue
         mate[row] = UNMATCHED
-        slot = np.int64(rows.key[row] >> np.uint64(64 - bits))
-        free, n_same = np.int64(-1), 0
+        slot = np.int64(rows.key[row] * _SPREAD >> np.uint64(64 - bits))
+        n_same = 0
         while table[slot] != -1:
             other = table[slot]
-            if other < 0:
-                free = slot if free < 0 else free
-            elif (
+            if (
                 rows.key[other] == rows.key[row]
                 and rows.group[other] == rows.group[row]
                 and _same_name(data, rows.offset[other], rows.offset[row])
             ):
-                if rows.kind[other] != rows.kind[row]:
+                if rows.kind[other] != rows.kind[row] and mate[other] == UNMATCHED:
                     mate[row], mate[other] = other, row
-                    table[slot] = -2
                     break
                 n_same += 1
                 if n_same > _MAX_SAME_NAME:
                     return row
             slot = (slot + 1) & mask
         if mate[row] == UNMATCHED:
-            table[slot if free < 0 else free] = row
+            table[slot] = row
     return -1
 
 

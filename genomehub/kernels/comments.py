@@ -13,7 +13,7 @@ from genomehub.kernels.vectors import store_word
 #: What is wrong with a comment; formats/fastq.py makes sentences of it.
 GOOD, NO_TAG, BAD_VALUE, OURS, TWICE = range(5)
 #: Tags that the aligner writes itself, two letters each.
-OUR_TAGS = np.frombuffer(b"ASDTMCMDMQNMPGRGSAXAXS", dtype=np.uint8).copy()
+OUR_TAGS = np.frombuffer(b"ASDTMCMDMQNMPGRGSAXAXSpa", dtype=np.uint8).copy()
 
 _SPACE, _TAB, _COLON, _MINUS, _PLUS = 32, 9, 58, 45, 43
 _A, _H, _Z, _I = ord("A"), ord("H"), ord("Z"), ord("i")

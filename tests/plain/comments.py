@@ -3,7 +3,7 @@
 import re
 import struct
 
-OURS = {"AS", "DT", "MC", "MD", "MQ", "NM", "PG", "RG", "SA", "XA", "XS"}
+OURS = {"AS", "DT", "MC", "MD", "MQ", "NM", "PG", "RG", "SA", "XA", "XS", "pa"}
 
 
 def tags_of(line):
