@@ -23,14 +23,14 @@ _PAIRS = 40
 _CASES_PER_TASK = 20
 #: Cases of each kind; a CRAM is decoded in a process of its own, which takes its time to start.
 CASES = {
-    "single": 600,
-    "fastq": 900,
-    "interleaved": 600,
-    "comments": 600,
-    "fastq.gz": 1200,
-    "bam": 1600,
-    "cram-check": 800,
-    "cram": 40,
+    "single": 1200,
+    "fastq": 1800,
+    "interleaved": 1200,
+    "comments": 1200,
+    "fastq.gz": 2400,
+    "bam": 3200,
+    "cram-check": 1600,
+    "cram": 60,
 }
 #: No task starts after so many seconds, so that a slow machine does fewer cases instead of taking longer.
 _SECONDS = 60
