@@ -26,6 +26,31 @@ class IndexConfig:
 
 
 @dataclasses.dataclass(frozen=True)
+class ReadConfig:
+    """Reads on their way to the aligner. Tails are aligned around and kept as soft clips.
+
+    comments : what follows a FASTQ read's name are SAM tags that its records carry (bwa mem: -C)
+    trim_adapters : look for adapters at the ends of reads
+    trim_poly_g : bp that a tail of G must have to be clipped; 0: none is
+    min_mate_overlap : bp that mates must overlap to tell that their template is shorter (fastp: 30)
+    min_adapter : bp of a known adapter that must stand at a read's end where mates do not tell
+    bases_per_mismatch : overlaps and adapters may have one mismatch for so many bases
+    """
+
+    comments: bool = False
+    trim_adapters: bool = False
+    trim_poly_g: int = 0
+    min_mate_overlap: int = 30
+    min_adapter: int = 8
+    bases_per_mismatch: int = 10
+
+    @property
+    def trims(self) -> bool:
+        """Whether tails are looked for."""
+        return self.trim_adapters or self.trim_poly_g > 0
+
+
+@dataclasses.dataclass(frozen=True)
 class AlignConfig:
     """Reads to alignments. Scores and mapping quality are on bwa-mem's scale.
 

@@ -78,13 +78,17 @@ class ReadBatch(NamedTuple):
     """Templates as sequenced, in input order; mates stand side by side (read = template * n_ends + end).
 
     bases : (n_bases,) uint8, codes of Base (A, C, G, T, N), read after read as sequenced
-    quals : (n_bases,) uint8, Phred base qualities 0-93 without the +33
+    quals : (n_bases,) uint8, Phred base qualities 0-93 without the +33; 255 throughout a read that has none
     offsets : (n_reads + 1,) int64, starts into bases and quals
     names : (n_name_bytes,) uint8, ASCII read names without '@', comment and /1 /2
     name_offsets : (n_templates + 1,) int64, starts into names
     n_ends : reads per template, 1 (single) or 2 (paired)
     first_template : ordinal of the first template in the whole input (all lanes), for ties and resume
     read_group : index of the read group in the header
+    tags : (n_tag_bytes,) uint8, tags as BAM encodes them that each record of a read carries besides the
+        aligner's own (barcodes, UMIs); tag_offsets : (n_reads + 1,) int64, empty if no read has any
+    kept_flags : (n_reads,) uint16, FLAG bits that each record of a read takes over from the input (QC_FAIL);
+        empty if there are none
     """
 
     bases: np.ndarray
@@ -95,6 +99,9 @@ class ReadBatch(NamedTuple):
     n_ends: int
     first_template: int
     read_group: int
+    tags: np.ndarray = np.empty(0, dtype=np.uint8)
+    tag_offsets: np.ndarray = np.empty(0, dtype=np.int64)
+    kept_flags: np.ndarray = np.empty(0, dtype=np.uint16)
 
 
 class AlignmentBatch(NamedTuple):

@@ -1,4 +1,4 @@
-"""``genomehub align``: FASTQ to BAM or CRAM."""
+"""``genomehub align``: FASTQ, BAM or CRAM to BAM or CRAM."""
 
 import json
 import logging
@@ -14,9 +14,10 @@ from genomehub.cli.options import (
     threads_option,
     verbosity_options,
 )
-from genomehub.config import DUPLICATE_TAGS, AlignConfig, SortConfig
+from genomehub.config import DUPLICATE_TAGS, AlignConfig, ReadConfig, SortConfig
 from genomehub.errors import ConfigError
 from genomehub.files import atomic_output
+from genomehub.types import ReadGroup
 
 _log = logging.getLogger("genomehub.align")
 _FIELDS = ("ID", "LB", "PL", "PU")
@@ -42,7 +43,23 @@ _FIELDS = ("ID", "LB", "PL", "PU")
 @click.option(
     "--lane", "lanes", nargs=3, multiple=True, metavar="FIELDS READS1 READS2",
     help="A lane with its read group, for several lanes; repeat as needed. FIELDS as for --read-group, '-' "
-    "for none; READS2 '-' for single reads.",
+    "for none; READS2 '-' for single reads, BAM and CRAM, '=' for interleaved FASTQ.",
+)  # fmt: skip
+@click.option(
+    "--interleaved", is_flag=True, help="READS1 is FASTQ in which each read is followed by its mate."
+)
+@click.option(
+    "--comments", is_flag=True,
+    help="What follows the names in FASTQ are SAM tags (BX:Z:.., RX:Z:..) that records carry.",
+)  # fmt: skip
+@click.option(
+    "--trim-adapters", is_flag=True,
+    help="Keep adapters at the ends of reads out of the alignment; they stay in the record as soft clips.",
+)  # fmt: skip
+@click.option(
+    "--trim-poly-g", type=click.IntRange(min=1), default=None, metavar="BP",
+    help="Likewise tails of at least BP times G, as two-colour instruments read from short templates; 10 is "
+    "usual.  [default: none]",
 )  # fmt: skip
 @click.option(
     "--level", type=click.IntRange(1, 9), default=None,
@@ -95,15 +112,16 @@ _FIELDS = ("ID", "LB", "PL", "PU")
 @click.argument("reads", nargs=-1, type=click.Path(), metavar="[READS1 [READS2]]")
 def command(
     reference: str, sample: str, output: str, library: str | None, platform: str, read_group: str,
-    lanes: tuple[tuple[str, str, str], ...], level: int | None,
-    optical_distance: int, duplicate_tags: str, sort_memory: int, aligner: str, aligner_index: str | None,
-    metrics: str | None, json_path: str | None, temporary: str | None, soft_clip_supplementary: bool,
-    max_other_places: int, threads: int | None,
+    lanes: tuple[tuple[str, str, str], ...], interleaved: bool, comments: bool, trim_adapters: bool,
+    trim_poly_g: int | None, level: int | None, optical_distance: int, duplicate_tags: str,
+    sort_memory: int, aligner: str, aligner_index: str | None, metrics: str | None, json_path: str | None,
+    temporary: str | None, soft_clip_supplementary: bool, max_other_places: int, threads: int | None,
     scheduler_file: str | None, reads: tuple[str, ...],
 ) -> None:  # fmt: skip
     """Align reads and write them sorted, duplicate-marked and indexed, as BAM or CRAM.
 
-    READS1 and READS2 are FASTQ files (plain, gzip or bgzip); leave READS2 out for single reads.
+    READS1 and READS2 are FASTQ files (plain, gzip or bgzip); leave READS2 out for single reads. READS1 alone
+    may also be BAM or CRAM, aligned or not: its reads are aligned anew, with the read groups of its header.
 
     \b
     Example:
@@ -117,7 +135,7 @@ def command(
     """
     from genomehub.pipeline.align import align  # loads the kernels
 
-    given = [*_positional(read_group, reads), *lanes]
+    given = [*_positional(read_group, reads, interleaved), *lanes]
     make_lane = _alignments_lane if aligner == "bam" else _lane
     with TerminalProgress() as progress:
         summary = align(
@@ -132,6 +150,7 @@ def command(
                 level=level or SortConfig.level,
                 cram_level=level or SortConfig.cram_level,
             ),
+            ReadConfig(comments=comments, trim_adapters=trim_adapters, trim_poly_g=trim_poly_g or 0),
             threads=threads,
             scheduler_file=scheduler_file,
             metrics=metrics,
@@ -146,25 +165,39 @@ def command(
             path.write_text(json.dumps(summary.as_json(), indent=2) + "\n")
 
 
-def _positional(fields: str, reads: tuple[str, ...]) -> list[tuple[str, str, str]]:
+def _positional(fields: str, reads: tuple[str, ...], interleaved: bool) -> list[tuple[str, str, str]]:
     if len(reads) > 2:
         raise ConfigError(
             f"{len(reads)} FASTQ files were given, but READS1 and READS2 are one lane. Give each lane with "
             "--lane FIELDS READS1 READS2."
         )
-    return [(fields, reads[0], reads[1] if len(reads) == 2 else "-")] if reads else []
+    if interleaved and len(reads) != 1:
+        raise ConfigError(
+            f"--interleaved means that READS1 holds both mates, but {len(reads)} files were given. Give one, "
+            "or leave --interleaved out; of a --lane, give '=' as READS2."
+        )
+    return [(fields, reads[0], reads[1] if len(reads) == 2 else "=" if interleaved else "-")] if reads else []
 
 
 def _lane(fields: str, reads1: str, reads2: str, sample: str, library: str, platform: str) -> Any:
+    from genomehub.formats.alignment_reads import alignment_kind, open_lane
     from genomehub.formats.fastq import Lane, default_read_group
 
     given = _parse_fields(fields)
+    if (kind := alignment_kind(reads1)) is not None:
+        if reads2 != "-":
+            raise ConfigError(
+                f"{reads1}: is {kind}, which holds both mates, but {reads2!r} was given with it. Leave "
+                "READS2 (or --interleaved) out."
+            )
+        spare = (given.get("ID", sample), sample, given.get("LB", library), given.get("PL", platform))
+        return open_lane(reads1, ReadGroup(*spare, given.get("PU", "")))
     group = default_read_group(reads1, sample, given.get("LB", library), given.get("PL", platform))
     if "ID" in given:
         group = group._replace(id=given["ID"])
     if "PU" in given:
         group = group._replace(platform_unit=given["PU"])
-    return Lane(group, reads1, None if reads2 == "-" else reads2)
+    return Lane(group, reads1, None if reads2 in ("-", "=") else reads2, reads2 == "=")
 
 
 def _alignments_lane(
@@ -206,3 +239,18 @@ def _report(summary: Any, output: str) -> None:
         Path(output).name, f"{summary.reads:,}", summary.mapped * share, summary.properly_paired * share,
         summary.duplicates * share, summary.core_seconds,
     )  # fmt: skip
+    if summary.orphans:
+        _log.warning(
+            "%s: %s reads of pairs had no mate in the input and were aligned as single reads",
+            Path(output).name, f"{summary.orphans:,}",
+        )  # fmt: skip
+    if summary.hard_clipped:
+        _log.warning(
+            "%s: %s reads of the input had lost bases to hard clips, which cannot be brought back",
+            Path(output).name, f"{summary.hard_clipped:,}",
+        )  # fmt: skip
+    if summary.trimmed is not None:
+        _log.info(
+            "%s: adapters clipped from %s reads, tails of G from %s",
+            Path(output).name, f"{summary.trimmed.adapter_reads:,}", f"{summary.trimmed.poly_g_reads:,}",
+        )  # fmt: skip

@@ -25,6 +25,8 @@ from genomehub.formats.bgzf import EOF_BLOCK
 
 _log = logging.getLogger(__name__)
 _PIECE_BYTES = 8 << 20  # compressed bytes decoded at a time: bounds memory, not results
+_INFLATED_BYTES = 16 << 20  # and inflated ones: some files are a thousand times smaller than what they hold
+_MAX_HEADER_BYTES = 1 << 28  # beyond, its lengths are wrong
 _CHECKED_CONTIGS = 4  # where a stale index is looked for
 
 
@@ -77,6 +79,10 @@ class BamSource:
             )
             yield from self._inflate(begin, self._size << 16)
 
+    def records(self) -> Generator[Piece]:
+        """Yield all records in file order; needs no index."""
+        yield from self._inflate(self._first_record, self._size << 16)
+
     def _inflate(self, begin: int, end: int) -> Generator[Piece]:
         """Inflate from one virtual offset to the end of the block of another."""
         place, skip, last = begin >> 16, begin & 0xFFFF, end >> 16
@@ -89,15 +95,16 @@ class BamSource:
 
     def _inflate_blocks(self, raw: bytes, place: int, last: int) -> tuple[np.ndarray, int]:
         """Inflate the whole blocks at the start of ``raw``, up to the one at file offset ``last``."""
-        parts, used = [], 0
-        while used < len(raw) and place + used <= last:
+        parts: list[bytes] = []
+        used, inflated = 0, 0
+        while used < len(raw) and place + used <= last and inflated < _INFLATED_BYTES:
             size = block_size(raw, used)
             if used + (size or 18) > len(raw) and place + len(raw) < self._size:
                 break  # goes on behind what was read
             if size is None or used + size > len(raw):
                 raise InputError(f"{self.path}: no whole BGZF block at byte {place + used:,}. {COPY_AGAIN}")
             parts.append(inflate_block(raw[used : used + size], self.path, place + used))
-            used += size
+            used, inflated = used + size, inflated + len(parts[-1])
         return joined(parts), used
 
     def _read(self, offset: int, length: int) -> bytes:
@@ -114,7 +121,7 @@ class BamSource:
         """The header, and the virtual offset of the first record."""
         if block_size(self._read(0, MAX_BLOCK)) is None:
             raise InputError(f"{self.path}: is compressed, but not in the BGZF blocks of a BAM file.")
-        data, place, end = b"", 0, None
+        data, place, end, scan = bytearray(), 0, None, HeaderEnd()
         while end is None and place < self._size:
             raw = self._read(place, MAX_BLOCK)
             size = block_size(raw)
@@ -124,13 +131,17 @@ class BamSource:
             data += inflate_block(raw[:size], self.path, place)
             place += size
             if data[:4] != b"BAM\1"[: len(data)]:
-                raise InputError(f"{self.path}: is not a BAM file (its data starts with {data[:4]!r}).")
-            end = header_end(data)
+                raise InputError(
+                    f"{self.path}: is not a BAM file (its data starts with {bytes(data[:4])!r})."
+                )
+            end = scan.find(data)
+            if end is None and len(data) > _MAX_HEADER_BYTES:
+                break
         if end is None:
             raise InputError(f"{self.path}: ends inside its header. {COPY_AGAIN}")
         inside = end - before
         first = place << 16 if end == len(data) else block_start << 16 | inside
-        return _parse_bam_header(data[:end], self.path), first
+        return _parse_bam_header(bytes(data[:end]), self.path), first
 
     def _check_index(self, index: AlignmentIndex, path: Path) -> None:
         """Tell an index that was made of another file: its offsets do not hit the contigs it says."""
@@ -157,20 +168,32 @@ class BamSource:
         return len(data) < 8 or int.from_bytes(data[4:8], "little", signed=True) == contig
 
 
+class HeaderEnd:
+    """Finds where the BAM header ends in data that grows; what was seen is not looked at again."""
+
+    def __init__(self) -> None:
+        self._at = 0  # of the next contig, once the text is passed
+        self._n_left = 0
+
+    def find(self, data: bytes | bytearray) -> int | None:
+        """Return the length of the header at the start of ``data``; None if it goes on behind."""
+        if self._at == 0:
+            if len(data) < 8:
+                return None
+            text_end = 8 + int.from_bytes(data[4:8], "little")
+            if len(data) < text_end + 4:
+                return None
+            self._n_left = int.from_bytes(data[text_end : text_end + 4], "little")
+            self._at = text_end + 4
+        while self._n_left and len(data) >= self._at + 4:
+            self._at += 8 + int.from_bytes(data[self._at : self._at + 4], "little")
+            self._n_left -= 1
+        return self._at if self._n_left == 0 and len(data) >= self._at else None
+
+
 def header_end(data: bytes) -> int | None:
     """Return the length of the BAM header at the start of ``data``; None if it goes on behind."""
-    if len(data) < 8:
-        return None
-    end = 8 + int.from_bytes(data[4:8], "little")
-    if len(data) < end + 4:
-        return None
-    n_contigs = int.from_bytes(data[end : end + 4], "little")
-    end += 4
-    for _ in range(n_contigs):
-        if len(data) < end + 4:
-            return None
-        end += 8 + int.from_bytes(data[end : end + 4], "little")
-    return end if len(data) >= end else None
+    return HeaderEnd().find(data)
 
 
 def _parse_bam_header(data: bytes, path: Path) -> AlignmentHeader:

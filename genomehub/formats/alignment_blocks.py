@@ -67,6 +67,8 @@ def inflate_block(block: bytes, path: str | os.PathLike[str], place: int) -> byt
 
 def joined(parts: list[bytes]) -> np.ndarray:
     """Return bytes one after the other as a writable uint8 array: the one array type that kernels see."""
-    data = np.empty(sum(map(len, parts)), np.uint8)
-    data[:] = np.frombuffer(b"".join(parts), np.uint8)
+    data, at = np.empty(sum(map(len, parts)), np.uint8), 0
+    for part in parts:
+        data[at : at + len(part)] = np.frombuffer(part, np.uint8)
+        at += len(part)
     return data

@@ -1,21 +1,32 @@
-"""CRAM as pieces of BAM record bytes: pysam decodes slices with the reference's own FASTA."""
+"""CRAM as pieces of BAM record bytes: htslib decodes slices with the reference's own FASTA.
+
+By region through pysam; from start to end in a process of its own, so that decoding has a core to itself and
+a file that brings htslib down does not bring us down.
+"""
 
 import contextlib
 import os
+import re
 import shutil
+import subprocess
+import sys
 import tempfile
-from collections.abc import Generator, Iterator
+import threading
+from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO
 
 import numpy as np
 import pysam
+from isal import igzip
 
 from genomehub.errors import InputError
 from genomehub.formats.alignment_bam import header_end
 from genomehub.formats.alignment_blocks import COPY_AGAIN, Piece, block_size, inflate_block, joined
 from genomehub.formats.alignment_header import parse_header
 from genomehub.formats.alignment_index import find_index
+from genomehub.formats.cram_check import check_cram
 
 #: The containers that end a file of CRAM 3.x and 2.1 (CRAM 3.1, section 9).
 _EOF_CONTAINERS = (
@@ -23,6 +34,11 @@ _EOF_CONTAINERS = (
     bytes.fromhex("0b000000ffffffff0fe0454f460000000001000001000606010001000100"),
 )
 _PIECE_READS = 1 << 16
+_STREAM_BYTES = 16 << 20
+#: Primary records as uncompressed BAM on standard output.
+_BRIDGE = "import sys, pysam; pysam.view(*sys.argv[1:], catch_stdout=False)"
+_UNKNOWN_CONTIG = re.compile(r"(?:fetch reference|populate reference|reference mismatch at) \"?([^\s\":]+)")
+_BRIDGE_OPTIONS = ("--no-PG", "-h", "-u", "-F", "0x900", "--input-fmt-option", "decode_md=0", "-o", "-")
 
 
 class CramSource:
@@ -31,7 +47,7 @@ class CramSource:
     Parameters
     ----------
     path : an existing file that starts with the letters CRAM
-    fasta : the reference's FASTA, with .fai (and .gzi) beside it
+    fasta : the reference's FASTA, with .fai (and .gzi) beside it; None if only the header is wanted
 
     Raises
     ------
@@ -39,9 +55,9 @@ class CramSource:
         The end of the file is missing, or its header cannot be read.
     """
 
-    def __init__(self, path: Path, fasta: Path) -> None:
+    def __init__(self, path: Path, fasta: Path | None) -> None:
         self.path = path
-        self._fasta = Path(fasta)
+        self._fasta = fasta
         self._index: Path | None = None
         self._folder: Path | None = None
         with path.open("rb") as handle:
@@ -73,6 +89,7 @@ class CramSource:
         """
         if all(ours == theirs for ours, theirs in names.items()):
             return
+        assert self._fasta is not None, "needed to decode"
         source = self._fasta.resolve()
         self._folder = Path(tempfile.mkdtemp(prefix="genomehub-cram-"))
         link = self._folder / source.name
@@ -86,6 +103,8 @@ class CramSource:
 
     def pieces(self, span: np.ndarray) -> Generator[Piece]:
         """Yield uncompressed BAM of the records of ``span`` (as in kernels.decode.select_records)."""
+        if span[0] == -2:
+            check_cram(self.path)
         with self._open() as file, _as_input_errors(self.path):
             if span[0] >= 0:
                 name = self.header.contig_names[span[0]]
@@ -97,6 +116,52 @@ class CramSource:
             while batch is not None:
                 yield Piece(batch, number > 0, f"among records {number + 1:,} to {number + _PIECE_READS:,}")
                 batch, number = self._next_batch(reads, file), number + _PIECE_READS
+
+    def records(self, missing: Sequence[str] = ()) -> Generator[Piece]:
+        """Yield the primary records in file order; needs no index.
+
+        Parameters
+        ----------
+        missing : contigs that the FASTA lacks, for messages
+        """
+        files = ["-T", str(self._fasta), str(self.path.absolute())]
+        command = [sys.executable, "-P", "-c", _BRIDGE, *_BRIDGE_OPTIONS, *files]
+        # Without REF_PATH, htslib may ask a server for sequences that the FASTA lacks.
+        environment = {"REF_PATH": os.devnull, **os.environ}
+        with (
+            ThreadPoolExecutor(1) as checker,
+            tempfile.TemporaryFile() as errors,
+            subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, env=environment) as bridge,
+        ):
+            assert bridge.stdout is not None
+            stop, is_whole = threading.Event(), False
+            checked = checker.submit(check_cram, self.path, stop)
+            try:
+                yield from _stream(igzip.IGzipFile(fileobj=bridge.stdout))
+                is_whole = True
+            except (EOFError, igzip.BadGzipFile):  # the bridge broke down; it says why
+                pass
+            except BaseException:
+                stop.set()
+                bridge.kill()
+                raise
+            code = bridge.wait()
+            if not missing or code == 0:
+                checked.result()
+            if code != 0 or not is_whole:
+                errors.seek(0)
+                raise self._bridge_error(errors.read().decode(errors="replace"), missing)
+
+    def _bridge_error(self, text: str, missing: Sequence[str]) -> InputError:
+        wanted = _UNKNOWN_CONTIG.search(text)
+        if wanted and wanted[1] in missing:
+            return InputError(
+                f'{self.path}: was made with another reference: its reads are kept as differences to "'
+                f'{wanted[1]}", which is not in {self._fasta}. Convert it with its own: samtools view -b -T '
+                "ITS_REFERENCE.fa -o READS.bam, or let REF_PATH or REF_CACHE name a folder of its sequences."
+            )
+        said = next((line for line in text.splitlines() if line.startswith("[E::")), "htslib broke down")
+        return InputError(f"{self.path}: cannot be decoded as CRAM ({said[:200]}). {COPY_AGAIN}")
 
     @staticmethod
     def _next_batch(reads: Iterator[pysam.AlignedSegment], file: pysam.AlignmentFile) -> np.ndarray | None:
@@ -115,9 +180,10 @@ class CramSource:
 
     def _open(self) -> pysam.AlignmentFile:
         index = None if self._index is None else str(self._index)
+        fasta = None if self._fasta is None else str(self._fasta)
         try:
             return pysam.AlignmentFile(
-                str(self.path), "rc", reference_filename=str(self._fasta), index_filename=index
+                str(self.path), "rc", reference_filename=fasta, index_filename=index, check_sq=False
             )
         except (OSError, ValueError) as error:
             raise InputError(f"{self.path}: cannot be opened as CRAM ({error}). {COPY_AGAIN}") from error
@@ -132,6 +198,25 @@ def _as_input_errors(path: Path) -> Iterator[None]:
             f"{path}: cannot be decoded with this reference ({error}). The file is damaged, or was made with "
             "another reference."
         ) from error
+
+
+def _stream(source: igzip.IGzipFile) -> Generator[Piece]:
+    """The records of a BAM that comes from a pipe."""
+    head = b""
+    while (end := header_end(head)) is None:
+        more = source.read(1 << 16)
+        if not more:
+            raise EOFError
+        head += more
+    data, done = np.frombuffer(head[end:], np.uint8).copy(), 0
+    while data.size:
+        yield Piece(data, done > 0, f"after byte {done:,} of its records")
+        done += data.size
+        data = np.empty(_STREAM_BYTES, np.uint8)
+        view, filled = memoryview(data), 0  # type: ignore[arg-type]
+        while filled < data.size and (n := source.readinto(view[filled:])):
+            filled += n
+        data = data[:filled]
 
 
 def _memory_file() -> IO[bytes]:

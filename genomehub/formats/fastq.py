@@ -1,4 +1,4 @@
-"""FASTQ (plain, gzip, BGZF; single reads or mates in two files) to read batches.
+"""FASTQ (plain, gzip, BGZF; single reads, or mates in two files or interleaved) to read batches.
 
 The first station of the data's way. A batch holds a fixed number of templates, whoever works on it, so that
 nothing downstream depends on the number of workers. Records have four lines; either line end is understood.
@@ -14,29 +14,41 @@ import numpy as np
 
 from genomehub.errors import ConfigError, InputError
 from genomehub.formats.bgzf import ByteSource
+from genomehub.kernels import comments as comment_kernels
 from genomehub.kernels import fastq as kernels
 from genomehub.kernels.fastq import PADDING, FastqText
 from genomehub.types import ReadBatch, ReadGroup
 
 _READ_BYTES = 4 << 20
+#: Text of one batch beyond which a file is no FASTQ of short reads.
+_MAX_TEXT_BYTES = 2 << 30
 #: SAM 1.6 allows 254 characters in a read name.
 _MAX_NAME_LENGTH = 254
 
 
 class Lane(NamedTuple):
-    """The reads of one read group: one file of single reads, or two with the mates in the same order."""
+    """The reads of one read group.
+
+    One file of single reads, two with the mates in the same order, or one where each read is followed by its
+    mate (``interleaved``).
+    """
 
     read_group: ReadGroup
     reads1: str
     reads2: str | None = None
+    interleaved: bool = False
 
     @property
     def paths(self) -> tuple[str, ...]:
         return (self.reads1,) if self.reads2 is None else (self.reads1, self.reads2)
 
+    @property
+    def read_groups(self) -> tuple[ReadGroup, ...]:
+        return (self.read_group,)
+
 
 def read_batches(
-    lane: Lane, n_templates: int, first_template: int = 0, read_group: int = 0
+    lane: Lane, n_templates: int, first_template: int = 0, read_group: int = 0, comments: bool = False
 ) -> Iterator[ReadBatch]:
     """Yield the reads of ``lane`` in batches of ``n_templates``, the last one smaller.
 
@@ -44,12 +56,13 @@ def read_batches(
     ----------
     first_template : ordinal of the lane's first template in the whole input
     read_group : index of the lane's read group in the header
+    comments : whether what follows a read's name are tags that its records carry
 
     Raises
     ------
     NotFoundError, InputError
-        A file is missing, cut off, empty or no FASTQ; the mates' files differ in length or names. The
-        sentence names file, record and read.
+        A file is missing, cut off, empty or no FASTQ; the mates' files differ in length or names; a comment
+        is no tags. The sentence names file, record and read.
     ConfigError
         Both mates are to come from the same file.
     """
@@ -59,18 +72,39 @@ def read_batches(
         files = [_FastqFile(stack.enter_context(ByteSource(path, "FASTQ file"))) for path in lane.paths]
         pool = stack.enter_context(ThreadPoolExecutor(len(files)))  # mates are inflated side by side
         while True:
-            chunks = list(pool.map(lambda file: file.take(n_templates), files))
-            n = _check_same_length(files, chunks)
+            if lane.interleaved:
+                chunks = _mates_of(files[0], files[0].take(2 * n_templates))
+                ends = [files[0], files[0]]
+            else:
+                chunks = list(pool.map(lambda file: file.take(n_templates), files))
+                ends = files
+            n = _check_same_length(ends, chunks)
             if n == 0:
                 return
-            yield _make_batch(files, chunks, n, first_template, read_group)
+            batch = _make_batch(ends, chunks, n, first_template, read_group)
+            if comments:
+                tags, tag_offsets = _tags_of(ends, chunks, n)
+                batch = batch._replace(tags=tags, tag_offsets=tag_offsets)
+            yield batch
             first_template += n
-            for file in files:
-                file.n_done += n
+            for file, chunk in zip(files, chunks, strict=False):
+                file.n_done += n * chunk.step
+
+
+def _mates_of(file: "_FastqFile", chunk: FastqText) -> list[FastqText]:
+    """The records of an interleaved file as two files would have them."""
+    n = len(chunk.line_ends) // 4
+    if n % 2:
+        raise InputError(
+            f"{file.path}: ends after {file.n_done + n} reads, and an interleaved file holds an even number, "
+            "each read followed by its mate. Check whether it is cut off, or leave --interleaved out if the "
+            "reads are single."
+        )
+    return [chunk._replace(step=2, first=end) for end in (0, 1)]
 
 
 def _check_same_length(files: list["_FastqFile"], chunks: list[FastqText]) -> int:
-    counts = [len(chunk.line_ends) // 4 for chunk in chunks]
+    counts = [len(chunk.line_ends) // 4 // chunk.step for chunk in chunks]
     if len(set(counts)) > 1:
         shorter, longer = (0, 1) if counts[0] < counts[1] else (1, 0)
         raise InputError(
@@ -84,7 +118,7 @@ def _check_same_length(files: list["_FastqFile"], chunks: list[FastqText]) -> in
 def _make_batch(
     files: list["_FastqFile"], chunks: list[FastqText], n: int, first_template: int, read_group: int
 ) -> ReadBatch:
-    n_ends = len(files)
+    n_ends = len(chunks)
     lengths = np.empty(n * n_ends, dtype=np.int64)
     for end, (file, chunk) in enumerate(zip(files, chunks, strict=True)):
         file.raise_on(chunk, *kernels.check_records(chunk, n, end, n_ends, lengths))
@@ -100,8 +134,7 @@ def _make_batch(
 
 
 def _names(files: list["_FastqFile"], chunks: list[FastqText], n: int) -> tuple[np.ndarray, np.ndarray]:
-    name_lines = chunks[0].line_ends[1 : 4 * n + 1 : 4] - chunks[0].line_ends[0 : 4 * n : 4]
-    names = np.empty(int(name_lines.sum()), dtype=np.uint8)
+    names = np.empty(_name_line_bytes(chunks[0], n), dtype=np.uint8)
     name_offsets = np.empty(n + 1, dtype=np.int64)
     files[0].raise_on(chunks[0], *kernels.copy_names(chunks[0], n, names, name_offsets))
     too_long = np.flatnonzero(np.diff(name_offsets) > _MAX_NAME_LENGTH)
@@ -110,16 +143,57 @@ def _names(files: list["_FastqFile"], chunks: list[FastqText], n: int) -> tuple[
             int(too_long[0]), chunks[0], f"the name is longer than {_MAX_NAME_LENGTH} characters",
             "SAM does not allow more; shorten the names.",
         )  # fmt: skip
-    if len(files) == 2:
+    if len(chunks) == 2:
         problem, record = kernels.check_names(chunks[1], n, names, name_offsets)
         if problem != kernels.GOOD:
             mate = names[name_offsets[record] : name_offsets[record + 1]].tobytes().decode("ascii", "replace")
-            raise files[1].fail(
-                record, chunks[1], f'its mate in {files[0].path} is named "{mate}"',
-                "Mates must have the same name and stand in the same order in both files; check that R1 and "
-                "R2 belong together and that none was filtered on its own.",
-            )  # fmt: skip
+            raise _other_name(files, chunks[1], record, mate)
     return names[: name_offsets[-1]], name_offsets
+
+
+def _other_name(files: list["_FastqFile"], chunk: FastqText, record: int, mate: str) -> InputError:
+    if chunk.step == 2:
+        return files[1].fail(
+            record, chunk, f'the read before it is named "{mate}"',
+            "In an interleaved file each read is followed by its mate of the same name; check whether reads "
+            "were filtered on their own, or leave --interleaved out if they are single.",
+        )  # fmt: skip
+    return files[1].fail(
+        record, chunk, f'its mate in {files[0].path} is named "{mate}"',
+        "Mates must have the same name and stand in the same order in both files; check that R1 and "
+        "R2 belong together and that none was filtered on its own.",
+    )  # fmt: skip
+
+
+def _name_line_bytes(chunk: FastqText, n: int) -> int:
+    first, step = 4 * chunk.first, 4 * chunk.step
+    starts = chunk.line_ends[first : step * n : step]
+    return int((chunk.line_ends[first + 1 : step * n + 1 : step] - starts).sum())
+
+
+def _tags_of(files: list["_FastqFile"], chunks: list[FastqText], n: int) -> tuple[np.ndarray, np.ndarray]:
+    """The tags in the records' comments, as ReadBatch has them, and their starts."""
+    n_bytes = sum(_name_line_bytes(chunk, n) for chunk in chunks)
+    tags, offsets = np.empty(2 * n_bytes, dtype=np.uint8), np.empty(n * len(chunks) + 1, dtype=np.int64)
+    problem, end, record, start, stop = comment_kernels.copy_comments(
+        chunks[0], chunks[-1], n, len(chunks), tags, offsets
+    )
+    if problem != comment_kernels.GOOD:
+        word = chunks[end].text[start:stop].tobytes().decode("latin-1")[:60]
+        raise files[end].fail(
+            record, chunks[end], f"the comment holds {word!r}, {_COMMENT_PROBLEMS[problem]}",
+            "Leave --comments out to drop comments, or make them with: samtools fastq -T BX,RX",
+        )  # fmt: skip
+    return tags[: offsets[-1]].copy(), offsets
+
+
+_COMMENT_PROBLEMS = {
+    comment_kernels.NO_TAG: "but --comments takes tags as SAM writes them (BX:Z:ACGT), of type Z, H, A or i, "
+    "between tabs",
+    comment_kernels.BAD_VALUE: "whose value is none of its type",
+    comment_kernels.OURS: "a tag that genomehub writes itself",
+    comment_kernels.TWICE: "a tag that stands there twice",
+}
 
 
 class _FastqFile:
@@ -147,13 +221,31 @@ class _FastqFile:
             n, scanned = kernels.find_lines(self._text, scanned, self._filled, ends, n)
             if n == ends.size or not self._read_more():
                 break
-        n_lines = self._whole_records(ends, n - 1)
+        if n < ends.size or self._ends_blank(ends, scanned):
+            n_lines = self._whole_records(ends, n - 1)
+        else:
+            n_lines = n - 1
         self._start = int(ends[n_lines]) + 1
         return FastqText(self._text, ends[: n_lines + 1])
+
+    def _ends_blank(self, ends: np.ndarray, scanned: int) -> bool:
+        """Whether the last line that was found is blank and the rest of the file too."""
+        if not self._is_blank(ends, ends.size - 2):
+            return False
+        while not self._text[scanned : self._filled].tobytes().strip():
+            scanned = self._filled
+            if not self._read_more():
+                return True
+        return False
 
     def _read_more(self) -> bool:
         if self._at_end:
             return False
+        if self._filled > _MAX_TEXT_BYTES:
+            raise InputError(
+                f"{self.path}: {self._filled:,} bytes from record {self.n_done + 1} on hold too few line "
+                "ends for FASTQ. Check whether it is a FASTQ file of short reads."
+            )
         room = self._text.size - PADDING - self._filled
         if room < _READ_BYTES:
             grown = np.empty(2 * self._text.size, dtype=np.uint8)
@@ -194,7 +286,7 @@ class _FastqFile:
         """Raise InputError if a kernel found a problem in a record."""
         if problem == kernels.GOOD:
             return
-        lines = [_line(chunk, 4 * record + i) for i in range(4)]
+        lines = [_line(chunk, record, i) for i in range(4)]
         if problem == kernels.LENGTHS_DIFFER:
             seen = f"{len(lines[1])} bases but {len(lines[3])} qualities; FASTQ needs one per base"
         else:
@@ -202,6 +294,8 @@ class _FastqFile:
                 kernels.NO_AT_SIGN: f"starts with {lines[0][:20]!r}, but a FASTQ record starts with '@'",
                 kernels.NO_PLUS_SIGN: f"the third line is {lines[2][:20]!r}, but FASTQ needs '+' there",
                 kernels.NO_NAME: "has no name after '@'",
+                kernels.BAD_NAME: f"the name holds {_stranger(_first_word(lines[0]), _QUALITIES)}; SAM "
+                "allows printable ASCII",
                 kernels.BAD_BASE: f"the bases hold {_stranger(lines[1], _BASES)}, which is no base",
                 kernels.BAD_QUALITY: f"the qualities hold {_stranger(lines[3], _QUALITIES)}, but FASTQ "
                 "has '!' to '~' there",
@@ -212,21 +306,27 @@ class _FastqFile:
 
     def fail(self, record: int, chunk: FastqText, seen: str, remedy: str) -> InputError:
         """Return the error for a record of the chunk that was just taken."""
-        first = _line(chunk, 4 * record)
-        name = (first[1:].split() or [""])[0] if first.startswith("@") else ""
-        shown = f' (read "{name[:60]}")' if name else ""
-        return InputError(f"{self.path}, record {self.n_done + record + 1}{shown}: {seen}. {remedy}")
+        first = _line(chunk, record, 0)
+        name = _first_word(first[1:]) if first.startswith("@") else ""
+        shown = f' (read "{repr(name[:60])[1:-1]}")' if name else ""
+        number = self.n_done + record * chunk.step + chunk.first + 1
+        return InputError(f"{self.path}, record {number}{shown}: {seen}. {remedy}")
 
 
 _BASES = frozenset("ACGTNRYSWKMBDHVacgtnryswkmbdhv.")
 _QUALITIES = frozenset(map(chr, range(33, 127)))
 
 
+def _first_word(line: str) -> str:
+    return line.replace("\t", " ").split(" ", 1)[0]
+
+
 def _stranger(line: str, allowed: frozenset[str]) -> str:
     return next((repr(letter) for letter in line if letter not in allowed), "a byte")
 
 
-def _line(chunk: FastqText, index: int) -> str:
+def _line(chunk: FastqText, record: int, number: int) -> str:
+    index = 4 * (record * chunk.step + chunk.first) + number
     start, end = chunk.line_ends[index] + 1, chunk.line_ends[index + 1]
     return chunk.text[start:end].tobytes().decode("latin-1").rstrip("\r")
 
@@ -237,7 +337,7 @@ def first_read_name(path: str | os.PathLike[str]) -> str:
         file = _FastqFile(source)
         chunk = file.take(1)
         file.raise_on(chunk, *kernels.check_records(chunk, 1, 0, 1, np.empty(1, dtype=np.int64)))
-        return (_line(chunk, 0)[1:].split() or [""])[0]
+        return _first_word(_line(chunk, 0, 0)[1:])
 
 
 def default_read_group(path: str | os.PathLike[str], sample: str, library: str, platform: str) -> ReadGroup:

@@ -16,7 +16,8 @@ BEYOND = 1  # a record starts after the wanted span: nothing more to find in a s
 MALFORMED = 2  # a record's fields contradict its length
 UNSORTED = 3  # a record starts before the one in front of it
 
-_FIXED = 36  # bytes of block_size and of the fields of fixed width
+#: Bytes of block_size and of the fields of fixed width.
+FIXED = 36
 _EQUALS = 8  # marks '=' (same base as the reference) while bases are unpacked
 _UNPLACED = np.int64(1) << 62  # sorts after every contig
 _UNMAPPED = np.uint16(Flag.UNMAPPED)  # Numba knows IntEnum, not IntFlag
@@ -62,23 +63,23 @@ def _consumes_reference(op):
 @inline
 def _cigar_place(data, record):
     """(offset, operations) of a record's CIGAR; a long one lies in the CG:B,I tag (SAM 1.6, 4.2.2)."""
-    offset = record + _FIXED + np.int64(data[record + 12])
+    offset = record + FIXED + np.int64(data[record + 12])
     n_ops = _u16(data, record + 16)
     clipped_whole = _u32(data, record + 20) << 4 | CigarOp.S
     if n_ops == 2 and _u32(data, offset) == clipped_whole and (data[offset + 4] & 15) == CigarOp.N:
         end = record + 4 + _u32(data, record)
-        tag = _find_tag(data, _tags_start(data, record), end, 67, 71)  # "CG"
+        tag = find_tag(data, tags_start(data, record), end, 67, 71)  # "CG"
         if tag >= 0 and data[tag + 2] == 66 and data[tag + 3] == 73:  # "BI"
             return tag + 8, _u32(data, tag + 4)
     return offset, n_ops
 
 
 @inline
-def _tags_start(data, record):
+def tags_start(data, record):
     length = _u32(data, record + 20)
     return (
         record
-        + _FIXED
+        + FIXED
         + np.int64(data[record + 12])
         + 4 * _u16(data, record + 16)
         + (length + 1) // 2
@@ -87,7 +88,7 @@ def _tags_start(data, record):
 
 
 @kernel
-def _tag_end(data, tag, end):
+def tag_end(data, tag, end):
     """Offset after the tag at ``tag`` (two letters, type, value), or -1 if it does not fit before ``end``."""
     kind = data[tag + 2]
     i = tag + 3
@@ -96,7 +97,7 @@ def _tag_end(data, tag, end):
             i += 1
         return i + 1 if i < end else -1
     if kind == 66:  # B: element type, count, elements
-        if i + 5 > end:
+        if i + 5 > end or _tag_width(data[i]) == 0:
             return -1
         i += 5 + _u32(data, i + 1) * _tag_width(data[i])
     else:
@@ -117,13 +118,13 @@ def _tag_width(kind):
 
 
 @kernel
-def _find_tag(data, start, end, first, second):
+def find_tag(data, start, end, first, second):
     """Offset of the tag named by two ASCII codes among ``data[start:end]``, or -1."""
     tag = start
     while tag >= 0 and tag + 3 < end:
         if data[tag] == first and data[tag + 1] == second:
-            return tag if _tag_end(data, tag, end) >= 0 else -1
-        tag = _tag_end(data, tag, end)
+            return tag if tag_end(data, tag, end) >= 0 else -1
+        tag = tag_end(data, tag, end)
     return -1
 
 
@@ -145,12 +146,12 @@ def _integer_tag(data, tag):
 
 
 @inline
-def _is_malformed(data, record, n_contigs):
+def is_malformed(data, record, n_contigs):
     size = _u32(data, record)
     contig = _i32(data, record + 4)
     if contig < -1 or contig >= n_contigs or data[record + 12] == 0:
         return True
-    return _tags_start(data, record) > record + 4 + size
+    return tags_start(data, record) > record + 4 + size
 
 
 @kernel
@@ -179,18 +180,18 @@ def select_records(data, contig_map, span, flags_off, min_mapping_quality, last_
     -----
     Cost        one pass over the fixed fields and CIGARs
     """
-    offsets = np.empty(data.size // _FIXED + 1, np.int64)
+    offsets = np.empty(data.size // FIXED + 1, np.int64)
     n, n_ops, n_bases = 0, 0, 0
     record = 0
     status = COMPLETE
-    while record + _FIXED <= data.size:
+    while record + FIXED <= data.size:
         size = _u32(data, record)
-        if size < _FIXED - 4 or size > 1 << 30:
+        if size < FIXED - 4 or size > 1 << 30:
             status = MALFORMED
             break
         if record + 4 + size > data.size:
             break
-        if _is_malformed(data, record, contig_map.size):
+        if is_malformed(data, record, contig_map.size):
             status = MALFORMED
             break
         contig, start = _i32(data, record + 4), _i32(data, record + 8)
@@ -274,7 +275,7 @@ def decode_records(data, offsets, n_ops, n_bases, contig_map, group_ids, group_o
         start[r], mate_start[r] = _i32(data, record + 8), _i32(data, record + 28)
         mapping_quality[r], flag[r] = data[record + 13], _u16(data, record + 18)
         template_length[r] = _i32(data, record + 32)
-        name_hash[r] = _fnv1a(data, record + _FIXED, record + _FIXED + np.int64(data[record + 12]) - 1)
+        name_hash[r] = fnv1a(data, record + FIXED, record + FIXED + np.int64(data[record + 12]) - 1)
 
         offset, count = _cigar_place(data, record)
         position = cigar_offsets[r]
@@ -285,7 +286,7 @@ def decode_records(data, offsets, n_ops, n_bases, contig_map, group_ids, group_o
         end[r] = start[r] + (_aligned_length(data, offset, count) if is_mapped else 0)
 
         length = _u32(data, record + 20)
-        packed = record + _FIXED + np.int64(data[record + 12]) + 4 * _u16(data, record + 16)
+        packed = record + FIXED + np.int64(data[record + 12]) + 4 * _u16(data, record + 16)
         base = base_offsets[r]
         base_offsets[r + 1] = base + length
         has_equals |= _unpack_bases(data, packed, length, bases, base)
@@ -304,7 +305,7 @@ def decode_records(data, offsets, n_ops, n_bases, contig_map, group_ids, group_o
 
 
 @inline
-def _fnv1a(data, start, end):
+def fnv1a(data, start, end):
     value = np.uint64(0xCBF29CE484222325)
     for i in range(start, end):
         value = (value ^ np.uint64(data[i])) * np.uint64(0x100000001B3)
@@ -336,14 +337,14 @@ def _copy_quals(data, source, length, quals, start):
 def _read_tags(data, record, group_ids, group_offsets):
     """(index of the read group, NM) of one record; -1 for what it does not say."""
     end = record + 4 + _u32(data, record)
-    tag = _tags_start(data, record)
+    tag = tags_start(data, record)
     group, distance = np.int64(-1), np.int64(-1)
     while tag >= 0 and tag + 3 < end:
-        following = _tag_end(data, tag, end)
+        following = tag_end(data, tag, end)
         if following < 0:
             break
         if data[tag] == 82 and data[tag + 1] == 71 and data[tag + 2] == 90:  # RG:Z
-            group = _group_index(data, tag + 3, following - 1, group_ids, group_offsets)
+            group = group_index(data, tag + 3, following - 1, group_ids, group_offsets)
         elif data[tag] == 78 and data[tag + 1] == 77:  # NM
             distance = _integer_tag(data, tag)
         tag = following
@@ -351,7 +352,7 @@ def _read_tags(data, record, group_ids, group_offsets):
 
 
 @kernel
-def _group_index(data, start, end, group_ids, group_offsets):
+def group_index(data, start, end, group_ids, group_offsets):
     for g in range(group_offsets.size - 1):
         first = group_offsets[g]
         if group_offsets[g + 1] - first != end - start:

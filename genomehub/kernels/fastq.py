@@ -35,9 +35,10 @@ PADDING = 64
     BAD_BASE,
     BAD_QUALITY,
     NAMES_DIFFER,
-) = range(8)
+    BAD_NAME,
+) = range(9)
 
-_LF, _CR, _SPACE, _TAB = 10, 13, 32, 9
+_CR, _SPACE, _TAB, _DELETE = 13, 32, 9, 127
 _AT, _PLUS, _SLASH, _ONE, _TWO, _DOT = ord("@"), ord("+"), ord("/"), ord("1"), ord("2"), ord(".")
 
 
@@ -46,10 +47,13 @@ class FastqText(NamedTuple):
 
     text : (n_bytes + PADDING,) uint8
     line_ends : (4 * n + 1,) int64; line i is text[line_ends[i] + 1 : line_ends[i + 1]], the newline excluded
+    step, first : record i is the file's record i * step + first; 2, and 0 or 1, where mates interleave
     """
 
     text: np.ndarray
     line_ends: np.ndarray
+    step: int = 1
+    first: int = 0
 
 
 @kernel
@@ -80,8 +84,9 @@ def find_lines(text, start, end, line_ends, n_lines):
 
 
 @inline
-def _line(chunk, index):
-    """Start and end of a line without its newline and carriage return."""
+def line_of(chunk, record, number):
+    """Start and end of line ``number`` (0 to 3) of a record, without its newline and carriage return."""
+    index = 4 * (record * chunk.step + chunk.first) + number
     start = chunk.line_ends[index] + 1
     end = chunk.line_ends[index + 1]
     if end > start and chunk.text[end - 1] == _CR:
@@ -100,15 +105,15 @@ def check_records(chunk, n, end, n_ends, lengths):
     """
     text = chunk.text
     for i in range(n):
-        start, stop = _line(chunk, 4 * i)
+        start, stop = line_of(chunk, i, 0)
         if start == stop or text[start] != _AT:
             return NO_AT_SIGN, i
-        start, stop = _line(chunk, 4 * i + 1)
+        start, stop = line_of(chunk, i, 1)
         length = stop - start
-        start, stop = _line(chunk, 4 * i + 2)
+        start, stop = line_of(chunk, i, 2)
         if start == stop or text[start] != _PLUS:
             return NO_PLUS_SIGN, i
-        start, stop = _line(chunk, 4 * i + 3)
+        start, stop = line_of(chunk, i, 3)
         if stop - start != length:
             return LENGTHS_DIFFER, i
         lengths[i * n_ends + end] = length
@@ -142,8 +147,8 @@ def copy_reads(chunk1, chunk2, n, n_ends, offsets, bases, quals):
 
 @inline
 def _copy_read(chunk, record, bases, quals, offset):
-    start, end = _line(chunk, 4 * record + 1)
-    qual_start, _ = _line(chunk, 4 * record + 3)
+    start, end = line_of(chunk, record, 1)
+    qual_start, _ = line_of(chunk, record, 3)
     i = 0
     while i < end - start:
         strange = _copy_bases(chunk.text, start + i, bases, offset + i)
@@ -200,7 +205,7 @@ def _all_ambiguous(text, start, bits):
 def _name(chunk, record):
     """Start and end of a read's name: without '@', comment and /1 or /2."""
     text = chunk.text
-    start, line_end = _line(chunk, 4 * record)
+    start, line_end = line_of(chunk, record, 0)
     start += 1
     end = start
     while end < line_end and text[end] != _SPACE and text[end] != _TAB:
@@ -219,9 +224,14 @@ def copy_names(chunk, n, names, name_offsets):
         if start == end:
             return NO_NAME, i
         name_offsets[i] = position
+        is_good = True
         for k in range(start, end):
-            names[position] = chunk.text[k]
+            letter = chunk.text[k]
+            is_good &= _SPACE < letter < _DELETE
+            names[position] = letter
             position += 1
+        if not is_good:
+            return BAD_NAME, i
     name_offsets[n] = position
     return GOOD, n
 

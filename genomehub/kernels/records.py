@@ -266,6 +266,7 @@ def encode_records(reads, alignments, first, texts, rows, scratch, out, starts):
     )
     bases, quals, offsets = reads.bases, reads.quals, reads.offsets
     names, name_offsets = reads.names, reads.name_offsets
+    tags, tag_offsets = reads.tags, reads.tag_offsets
     cigar_text, cigar_starts = rows.cigar_text, rows.cigar_starts
     md_text, md_starts, edit_distance = rows.md_text, rows.md_starts, rows.edit_distance
     read_group = texts.read_group
@@ -321,6 +322,8 @@ def encode_records(reads, alignments, first, texts, rows, scratch, out, starts):
             at = _put_text_tag(out, at, 77, 67, cigar_text, text_start, text_end, scratch)  # MC
             at = _put_integer_tag(out, at, 77, 81, np.int64(mapping_quality[mate]))  # MQ
         at = _put_text_tag(out, at, 82, 71, read_group, 0, read_group.size, scratch)  # RG
+        if tag_offsets.size > 0:
+            at = _put_bytes(out, at, tags, tag_offsets[read], tag_offsets[read + 1], scratch)
         if first[read + 1] - first[read] > 1 and not flag & _UNMAPPED:
             span = (row, first[read], first[read + 1])
             at = _put_other_parts(out, at, alignments, rows, texts, span, scratch)

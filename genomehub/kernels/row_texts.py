@@ -211,6 +211,7 @@ def describe_rows(reads, alignments, first, reference, texts, scratch, rows):
     read_index, flag, contig_index = alignments.read_index, alignments.flag, alignments.contig_index
     start, cigars, cigar_offsets = alignments.start, alignments.cigars, alignments.cigar_offsets
     bases, offsets, name_offsets = reads.bases, reads.offsets, reads.name_offsets
+    tag_offsets = reads.tag_offsets
     packed, contig_offsets = reference.packed, reference.contig_offsets
     cigar_text, cigar_starts = rows.cigar_text, rows.cigar_starts
     md_text, md_starts, edit_distance = rows.md_text, rows.md_starts, rows.edit_distance
@@ -253,5 +254,7 @@ def describe_rows(reads, alignments, first, reference, texts, scratch, rows):
         n_bytes += fixed + name_offsets[template + 1] - name_offsets[template] + 1 + 4 * (end - begin)
         n_bytes += 2 * (offsets[read + 1] - offsets[read]) + 1 + md_at - md_starts[row]
         n_bytes += copies * (cigar_at - cigar_starts[row] + longest_name + 32)
+        if tag_offsets.size > 0:
+            n_bytes += tag_offsets[read + 1] - tag_offsets[read]
     cigar_starts[read_index.size], md_starts[read_index.size] = cigar_at, md_at
     rows.n_bytes[0] = n_bytes

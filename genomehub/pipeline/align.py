@@ -1,4 +1,4 @@
-"""FASTQ to one sorted, duplicate-marked, indexed BAM or CRAM: joins reader, mapper, bins and files.
+"""Reads to one sorted, duplicate-marked, indexed BAM or CRAM: joins readers, mapper, bins and files.
 
 Three rounds of tasks: batches of reads are aligned and dropped into bins; duplicates are decided from the
 marks of each bin of ends; bins are sorted, marked and compressed in the order of the output. Batches have a
@@ -21,14 +21,16 @@ import numpy as np
 from genomehub.align import duplicates
 from genomehub.align.duplication import LibraryDuplication, metrics_text
 from genomehub.align.mapper import estimate_insert_sizes, map_batch
-from genomehub.config import AlignConfig, SortConfig
+from genomehub.align.trimming import TrimCounts, clip_tails, trim
+from genomehub.config import AlignConfig, ReadConfig, SortConfig
 from genomehub.cost import peak_rss_bytes
 from genomehub.errors import ConfigError
 from genomehub.files import atomic_output, os_error, require_writable_parent
-from genomehub.formats import bam, bgzf
+from genomehub.formats import alignment_reads, bam, bgzf, fastq
+from genomehub.formats.alignment_reads import AlignmentLane, MateCounts
 from genomehub.formats.bai import IndexBuilder, scheme_of
 from genomehub.formats.cram_header import join_pieces
-from genomehub.formats.fastq import Lane, read_batches
+from genomehub.formats.fastq import Lane
 from genomehub.kernels.bam_index import Scheme
 from genomehub.kernels.spill import TAG_BYTES, DuplicateBits
 from genomehub.pipeline.align_summary import AlignSummary
@@ -48,13 +50,24 @@ from genomehub.store.alignments import (
     split_bin,
 )
 from genomehub.store.reference import Reference
-from genomehub.types import Flag, InsertSizeModel, NoProgress, Progress, ReadBatch, ReadGroup
+from genomehub.types import (
+    AlignmentBatch,
+    Flag,
+    InsertSizeModel,
+    NoProgress,
+    Progress,
+    ReadBatch,
+    ReadGroup,
+)
 
 _SUFFIXES = (".bam", ".cram")
 _MARK_WORDS = 4
 _log = logging.getLogger("genomehub.align")
 #: What is counted of each batch, in this order.
 _COUNTS = ("reads", "mapped", "proper", "supplementary")
+_NO_TAILS = np.zeros(len(TrimCounts._fields), dtype=np.int64)
+#: What a file or pair of files of reads may be.
+AnyLane = Lane | AlignmentLane
 
 
 class BatchItem(NamedTuple):
@@ -75,6 +88,7 @@ class BatchResult(NamedTuple):
     other_ends: list[Piece]
     examined: np.ndarray
     counts: np.ndarray
+    trimmed: np.ndarray
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,17 +100,13 @@ class BatchTask:
     libraries: tuple[int, ...]
     align: AlignConfig
     sort: SortConfig
+    read: ReadConfig
     other: OtherAligner | None = None
 
     def __call__(self, item: BatchItem | OtherItem) -> BatchResult:
         reference = _open(self.reference)
         reads, group = item.reads, item.reads.read_group
-        if isinstance(item, OtherItem):
-            assert self.other is not None
-            alignments, insert_sizes = self.other.place(item, reference, self.align)
-        else:
-            insert_sizes = item.insert_sizes
-            alignments = map_batch(reads, reference.seeds, reference.bases, self.align, insert_sizes)
+        alignments, insert_sizes, trimmed = self._place(item, reference)
         texts = bam.record_texts(reference.contigs, self.groups[group])
         encoded = bam.encode_batch(reads, alignments, reference.bases, texts)
         marks, other_ends, examined = duplicates.template_marks(
@@ -114,7 +124,28 @@ class BatchTask:
             cut_rows(other_ends, other_places, marks_layout),
             examined,
             _count(alignments.flag),
+            trimmed,
         )
+
+    def _place(
+        self, item: BatchItem | OtherItem, reference: Reference
+    ) -> tuple[AlignmentBatch, InsertSizeModel, np.ndarray]:
+        """The alignments of a batch, the insert sizes they rest on, and the counts of its tails."""
+        reads, tails, counts = item.reads, None, _NO_TAILS
+        if self.read.trims:
+            reads, tails, counts = trim(reads, self.read)
+        if isinstance(item, OtherItem):
+            assert self.other is not None
+            alignments, model = self.other.place(item._replace(reads=reads), reference, self.align)
+        else:
+            model = item.insert_sizes
+            alignments = map_batch(reads, reference.seeds, reference.bases, self.align, model)
+        if tails is not None:
+            alignments = clip_tails(alignments, tails)
+        kept_flags = item.reads.kept_flags
+        if kept_flags.size:
+            alignments = alignments._replace(flag=alignments.flag | kept_flags[alignments.read_index])
+        return alignments, model, counts
 
 
 class MarksItem(NamedTuple):
@@ -209,10 +240,11 @@ def _count(flags: np.ndarray) -> np.ndarray:
 
 def align(
     reference_path: str | os.PathLike[str],
-    lanes: Sequence[Lane],
+    lanes: Sequence[AnyLane],
     output: str | os.PathLike[str],
     align_config: AlignConfig | None = None,
     sort_config: SortConfig | None = None,
+    read_config: ReadConfig | None = None,
     threads: int | None = None,
     scheduler_file: str | None = None,
     metrics: str | os.PathLike[str] | None = None,
@@ -226,7 +258,7 @@ def align(
     Parameters
     ----------
     reference_path : reference directory
-    lanes : FASTQ files with their read groups; groups may share an ID only if they are the same
+    lanes : files of reads with their read groups; groups may share an ID only if they are the same
     output : name ending in .bam or .cram; the index is written beside it
     metrics : duplicate metrics in picard's form, for MultiQC
     temporary : folder for spilled records, about the size of the uncompressed BAM; default: beside the output
@@ -248,6 +280,7 @@ def align(
         lanes,
         align_config or AlignConfig(),
         sort_config or SortConfig(),
+        read_config or ReadConfig(),
         progress or NoProgress(),
         other,
     )
@@ -275,7 +308,7 @@ def align(
 
 
 def _core_seconds() -> float:
-    """CPU time of this process and of its children, which encode CRAM."""
+    """CPU time of this process and of its children, which decode and encode CRAM."""
     return sum(os.times()[:4])
 
 
@@ -321,18 +354,28 @@ def _checked_output(output: str | os.PathLike[str]) -> Path:
     return path
 
 
-def _checked_lanes(lanes: Sequence[Lane]) -> tuple[Lane, ...]:
+def _checked_lanes(lanes: Sequence[AnyLane]) -> tuple[AnyLane, ...]:
     if not lanes:
-        raise ConfigError("no reads were given. Name the FASTQ file(s) R1 [R2], or lanes.")
+        raise ConfigError("no reads were given. Name the FASTQ file(s) R1 [R2], a BAM or CRAM, or lanes.")
     by_id: dict[str, ReadGroup] = {}
-    for lane in lanes:
-        known = by_id.setdefault(lane.read_group.id, lane.read_group)
-        if known != lane.read_group:
+    for group in (group for lane in lanes for group in lane.read_groups):
+        known = by_id.setdefault(group.id, group)
+        if known != group:
             raise ConfigError(
                 f'read group "{known.id}" is given twice with different fields ({known} and '
-                f"{lane.read_group}). Give each lane an ID of its own."
+                f"{group}). Give each lane an ID of its own."
             )
     return tuple(lanes)
+
+
+def _files_of(lanes: Sequence[AnyLane], config: ReadConfig) -> list[Lane]:
+    """Lanes whose alignments are taken over: their reads are not touched."""
+    if config.trims or config.comments:
+        raise ConfigError(
+            "alignments of a BAM that are taken over (--aligner bam) leave nothing to trim and have no "
+            "comments. Leave --trim-adapters, --trim-poly-g and --comments out, or align the reads anew."
+        )
+    return [lane for lane in lanes if isinstance(lane, Lane)]
 
 
 class _Run:
@@ -341,20 +384,23 @@ class _Run:
     def __init__(
         self,
         reference: Reference,
-        lanes: tuple[Lane, ...],
+        lanes: tuple[AnyLane, ...],
         align_config: AlignConfig,
         sort_config: SortConfig,
+        read_config: ReadConfig,
         progress: Progress,
         other: OtherAligner | None = None,
     ) -> None:
         self.reference, self.lanes, self.progress = reference, lanes, progress
-        self._align_config, self._sort_config, self._other = align_config, sort_config, other
-        self.groups = tuple(dict.fromkeys(lane.read_group for lane in lanes))
+        self._align_config, self._sort_config = align_config, sort_config
+        self._read_config, self._other = read_config, other
+        self.groups = tuple(dict.fromkeys(group for lane in lanes for group in lane.read_groups))
         if isinstance(other, ExistingBam):
-            self.groups = other.read_groups(lanes)
+            self.groups = other.read_groups(_files_of(lanes, read_config))
         self._library_names = tuple(dict.fromkeys(group.library for group in self.groups))
         duplicates.check_limits(len(self._library_names), len(reference.contigs), len(self.groups))
         self._insert_sizes: dict[str, InsertSizeModel] = {}
+        self._paired: set[str] = set()  # read groups whose model comes from pairs
         n_libraries = len(self._library_names)
         self._examined = np.zeros((n_libraries, 4), dtype=np.int64)
         self._counts = np.zeros((n_libraries, len(_COUNTS)), dtype=np.int64)
@@ -362,6 +408,8 @@ class _Run:
         self.set_sizes = np.zeros((3, duplicates.MAX_SET_SIZE), dtype=np.int64)
         self._n_templates = 0
         self.peak_rss_bytes: dict[str, int] = {}
+        self._trimmed = _NO_TAILS.copy()
+        self.mates = MateCounts()
 
     def align(self, workers: Workers, spill: Path) -> None:
         """Align all reads into bins."""
@@ -372,7 +420,13 @@ class _Run:
         self._other_ends = BinStore(spill, "ends", config.spill_buffer_bytes // 32)
         libraries = tuple(self._library_names.index(group.library) for group in self.groups)
         task = BatchTask(
-            str(self.reference.path), self.groups, libraries, self._align_config, config, self._other
+            str(self.reference.path),
+            self.groups,
+            libraries,
+            self._align_config,
+            config,
+            self._read_config,
+            self._other,
         )
         self.progress.start("aligning", None, "templates")
         for result in workers.map(task, self._items()):
@@ -384,6 +438,7 @@ class _Run:
             self._examined[library] += result.examined
             self._counts[library] += result.counts
             self._n_templates += result.n_templates
+            self._trimmed += result.trimmed
             self.progress.advance(result.n_templates)
         self._records.seal()
         self._marks.flush()
@@ -391,25 +446,43 @@ class _Run:
         self.progress.finish()
 
     def _items(self) -> Iterator[BatchItem | OtherItem]:
-        """Batches of all lanes in order; the first of each read group tells its insert sizes."""
+        """Batches of all lanes in order."""
         if isinstance(self._other, ExistingBam):
             n_templates = self._sort_config.templates_per_batch
-            yield from self._other.items(self.lanes, self.groups, n_templates, self.spill)
+            files = _files_of(self.lanes, self._read_config)
+            yield from self._other.items(files, self.groups, n_templates, self.spill)
             return
         first_template = 0
         for lane in self.lanes:
-            group = self.groups.index(lane.read_group)
-            for reads in read_batches(lane, self._sort_config.templates_per_batch, first_template, group):
-                if self._other is None and lane.read_group.id not in self._insert_sizes:
-                    self._insert_sizes[lane.read_group.id] = estimate_insert_sizes(
-                        reads, self.reference.seeds, self.reference.bases, self._align_config
-                    )
+            for reads in self._batches(lane, first_template):
                 first_template += len(reads.name_offsets) - 1
-                yield (
-                    BatchItem(reads, self._insert_sizes[lane.read_group.id])
-                    if self._other is None
-                    else OtherItem(reads)
-                )
+                if self._other is None:
+                    yield BatchItem(reads, self._model_of(reads))
+                else:
+                    yield OtherItem(reads)
+
+    def _model_of(self, reads: ReadBatch) -> InsertSizeModel:
+        """Insert sizes of a batch's read group, which its first pairs tell."""
+        group = self.groups[reads.read_group].id
+        model = self._insert_sizes.get(group)
+        if model is None or (reads.n_ends == 2 and group not in self._paired):
+            seen = trim(reads, self._read_config).batch if self._read_config.trims else reads
+            model = self._insert_sizes[group] = estimate_insert_sizes(
+                seen, self.reference.seeds, self.reference.bases, self._align_config
+            )
+            if reads.n_ends == 2:
+                self._paired.add(group)
+        return model
+
+    def _batches(self, lane: AnyLane, first_template: int) -> Iterator[ReadBatch]:
+        groups = [self.groups.index(group) for group in lane.read_groups]
+        n = self._sort_config.templates_per_batch
+        if isinstance(lane, AlignmentLane):
+            yield from alignment_reads.read_batches(
+                lane, n, first_template, groups, self.reference, self.spill, self.mates
+            )
+        else:
+            yield from fastq.read_batches(lane, n, first_template, groups[0], self._read_config.comments)
 
     def decide(self, workers: Workers) -> None:
         """Decide which templates are duplicates and which of those optical; leave bits for each in a file."""
@@ -447,7 +520,16 @@ class _Run:
     @property
     def header(self) -> str:
         """The SAM header of the output."""
-        return bam.header_text(self.reference.contigs, self.groups)
+        return bam.header_text(self.reference.contigs, self._written_groups())
+
+    def _written_groups(self) -> list[ReadGroup]:
+        """All but those for records without read group, where there were none."""
+        spare = {
+            lane.spare_group.id
+            for lane in self.lanes
+            if isinstance(lane, AlignmentLane) and lane.spare_group not in lane.header_groups
+        }
+        return [group for group in self.groups if group.id in self._insert_sizes or group.id not in spare]
 
     @property
     def _duplicates_path(self) -> Path:
@@ -518,6 +600,7 @@ class _Run:
     def libraries(self) -> list[LibraryDuplication]:
         """Duplication of each library."""
         supplementary = self._counts[:, _COUNTS.index("supplementary")]
+        written = {group.library for group in self._written_groups()}
         return [
             LibraryDuplication(
                 library=name,
@@ -530,6 +613,7 @@ class _Run:
                 read_pair_optical_duplicates=int(self._duplicates[i, 2]),
             )
             for i, name in enumerate(self._library_names)
+            if name in written
         ]
 
     def summary(self, wall_seconds: float, core_seconds: float) -> AlignSummary:
@@ -546,6 +630,9 @@ class _Run:
             libraries=libraries,
             insert_sizes=self._insert_sizes,
             peak_rss_bytes=self.peak_rss_bytes,
+            orphans=self.mates.orphans,
+            hard_clipped=self.mates.hard_clipped,
+            trimmed=TrimCounts(*self._trimmed.tolist()) if self._read_config.trims else None,
             wall_seconds=round(wall_seconds, 2),
             core_seconds=round(core_seconds, 2),
         )

@@ -3,6 +3,7 @@
 from typing import Any, NamedTuple
 
 from genomehub.align.duplication import LibraryDuplication
+from genomehub.align.trimming import TrimCounts
 from genomehub.types import InsertSizeModel
 
 
@@ -14,6 +15,9 @@ class AlignSummary(NamedTuple):
     libraries : duplication of each library
     insert_sizes : model of each read group
     peak_rss_bytes : largest resident memory of this process until the end of each stage; names of stages
+    orphans : reads of pairs in BAM or CRAM whose mate was not there, aligned as single reads
+    hard_clipped : reads of BAM or CRAM that had lost bases to hard clips before
+    trimmed : adapters and tails of G that were clipped; None if they were not looked for
     wall_seconds, core_seconds : of the whole run; core seconds of workers elsewhere are not known here
     """
 
@@ -26,6 +30,9 @@ class AlignSummary(NamedTuple):
     libraries: tuple[LibraryDuplication, ...]
     insert_sizes: dict[str, InsertSizeModel]
     peak_rss_bytes: dict[str, int]
+    orphans: int
+    hard_clipped: int
+    trimmed: TrimCounts | None
     wall_seconds: float
     core_seconds: float
 
@@ -53,4 +60,5 @@ class AlignSummary(NamedTuple):
             }
             for library in self.libraries
         }
-        return {**self._asdict(), "insert_sizes": groups, "libraries": libraries}
+        trimmed = None if self.trimmed is None else self.trimmed._asdict()
+        return {**self._asdict(), "insert_sizes": groups, "libraries": libraries, "trimmed": trimmed}

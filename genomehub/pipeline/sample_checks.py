@@ -111,6 +111,13 @@ def _row_problems(row: Row) -> Iterator[Problem]:
             "fastq_2",
             f"{shown(row['fastq_2'])} is the same file as fastq_1; expected its mates.",
         )
+    if row["fastq_1"].endswith(tuple(_INDEX_SUFFIXES)) and row["fastq_2"]:
+        yield Problem(
+            row.number,
+            "fastq_2",
+            f"{shown(row['fastq_2'])} stands beside {shown(row['fastq_1'])}, which holds both mates; leave "
+            "it empty.",
+        )
     if row["confident"] and not row["truth"]:
         yield Problem(row.number, "confident", "is given without truth; give the column truth too.")
 

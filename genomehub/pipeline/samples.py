@@ -37,13 +37,13 @@ from genomehub.pipeline.sample_checks import (
 
 @dataclasses.dataclass(frozen=True)
 class Lane:
-    """FASTQ of one read group.
+    """FASTQ of one read group, or a BAM or CRAM whose reads are to be aligned anew.
 
     Parameters
     ----------
-    read_group : SAM @RG ID, unique within the sample
+    read_group : SAM @RG ID, unique within the sample; of BAM and CRAM, for reads that have none
     library : SAM @RG LB; duplicates are looked for within a library
-    fastq_1 : first mates or single reads
+    fastq_1 : first mates or single reads, or BAM or CRAM
     fastq_2 : second mates, None for single reads
     """
 

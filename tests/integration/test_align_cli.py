@@ -222,7 +222,7 @@ def test_align__bad_reads_leave_no_output(reference, tmp_path, capsys, fault):
         (["out.bam", READS[0], READS[0]], 2, "is given as R1 and as R2"),
         (["out.bam", "--read-group", "XX=1", *READS], 2, "'XX=1' is no field"),
         (["out.bam", "--lane", "ID=a,LB=x", *READS, "--lane", "ID=a,LB=y", *MORE], 2, '"a" is given twice'),
-        (["out.bam", "none.fastq.gz"], 3, "none.fastq.gz: no such FASTQ file"),
+        (["out.bam", "none.fastq.gz"], 3, "none.fastq.gz: no such FASTQ, BAM or CRAM file"),
     ],
 )
 def test_align__bad_arguments(reference, tmp_path, capsys, arguments, code, sentence):

@@ -392,7 +392,7 @@ def test_error__cram(tmp_path, reference):
     check(cram, reference, "is cut off: the CRAM end-of-file container is missing")
     middle = len(data) // 2
     cram.write_bytes(data[:middle] + bytes(50) + data[middle + 50 :])
-    check(cram, reference, "cannot be decoded with this reference")
+    check(cram, reference, "the container at byte [0-9,]+ fails its checksum")
     cram.write_bytes(data[:26] + bytes(50) + data[76:])
     check(cram, reference, "cannot be opened as CRAM")
     cram.write_bytes(data)

@@ -107,6 +107,84 @@ def test_read_batches__equals_plain_parser(tmp_path_factory, templates, n, newli
     assert found == [read for pair in zip(*mates, strict=True) for read in pair]
 
 
+def interleave(*texts):
+    records = [[text[i : i + 4] for i in range(0, len(text), 4)] for text in (t.splitlines() for t in texts)]
+    return "\n".join(line for pair in zip(*records, strict=True) for record in pair for line in record) + "\n"
+
+
+@settings(max_examples=60, deadline=None)
+@given(templates=TEMPLATES, n=st.integers(1, 5))
+def test_read_batches__interleaved_equals_two_files(tmp_path_factory, templates, n):
+    texts = [text_of(templates, end, "\n") for end in (0, 1)]
+    folder = tmp_path_factory.mktemp("fastq")
+    expected = list(read_batches(lane(folder, *texts), n))
+    (folder / "both.fq").write_text(interleave(*texts))
+    found = list(read_batches(Lane(GROUP, str(folder / "both.fq"), interleaved=True), n))
+    assert decoded(found) == decoded(expected)
+    assert [batch.first_template for batch in found] == [batch.first_template for batch in expected]
+    assert all(batch.n_ends == 2 for batch in found)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (ONE * 5, "R1.fq: ends after 5 reads, and an interleaved file holds an even number"),
+        (ONE * 3 + "@x\nA\n+\nI\n", 'record 4 (read "x"): the read before it is named "r1"'),
+        (ONE * 3 + "@r1\nAC\n+\nI\n", 'record 4 (read "r1"): 2 bases but 1 qualities'),
+        (ONE * 4 + "@r1\nAJ\n+\nII\n" + ONE, "record 5 (read \"r1\"): the bases hold 'J'"),
+    ],
+)
+@pytest.mark.parametrize("n", [1, 10])
+def test_read_batches__interleaved_faults(tmp_path, text, sentence, n):
+    with pytest.raises(InputError, match=re.escape(sentence)):
+        list(read_batches(lane(tmp_path, text)._replace(interleaved=True), n))
+
+
+def test_read_batches__comments(tmp_path):
+    texts = [
+        "@a/1 BX:Z:AC-1\tXN:i:7\nA\n+\nI\n@b\nA\n+\nI\n",
+        "@a/2\nA\n+\nI\n@b\tRX:Z:GG\nA\n+\nI\n",
+    ]
+    for batch in (
+        next(read_batches(lane(tmp_path, *texts), 10, comments=True)),
+        next(read_batches(lane(tmp_path, interleave(*texts))._replace(interleaved=True), 10, comments=True)),
+    ):
+        assert batch.tags.tobytes() == b"BXZAC-1\0XNi\7\0\0\0RXZGG\0"
+        assert batch.tag_offsets.tolist() == [0, 15, 15, 15, 21]
+
+
+@pytest.mark.parametrize(
+    ("comment", "sentence"),
+    [
+        ("1:N:0:ACGT", "holds '1:N:0:ACGT', but --comments takes tags as SAM writes them"),
+        ("BX:Z:A\tXF:f:1", "holds 'XF:f:1', but --comments takes"),
+        ("XI:i:1x", "holds 'XI:i:1x', whose value is none of its type"),
+        ("RG:Z:a", "holds 'RG:Z:a', a tag that genomehub writes itself"),
+        ("BX:Z:A\tBX:Z:B", "holds 'BX:Z:B', a tag that stands there twice"),
+    ],
+)
+def test_read_batches__comments_that_are_no_tags(tmp_path, comment, sentence):
+    text = ONE.replace(" comment", "") + f"@r {comment}\nA\n+\nI\n"
+    with pytest.raises(InputError, match=re.escape(f'record 2 (read "r"): the comment {sentence}')):
+        list(read_batches(lane(tmp_path, text), 10, comments=True))
+
+
+@pytest.mark.parametrize("n", [1, 2, 10])
+def test_read_batches__blank_lines_lose_no_reads(tmp_path, n):
+    """Four blank lines are no record: what follows them is not the end of the file."""
+    assert len(decoded(list(read_batches(lane(tmp_path, ONE + "\n" * 40), n)))) == 1
+    for text in (ONE + "\n" * 4 + ONE, ONE * 2 + "\n" * 8 + ONE, "\n" * 8 + ONE):
+        with pytest.raises(InputError, match="starts with ''"):
+            list(read_batches(lane(tmp_path, text), n))
+
+
+def test_read_batches__too_much_text_for_a_batch(tmp_path, monkeypatch):
+    monkeypatch.setattr(fastq, "_MAX_TEXT_BYTES", 100)
+    monkeypatch.setattr(fastq, "_READ_BYTES", 64)
+    with pytest.raises(InputError, match="bytes from record 1 on hold too few line ends"):
+        list(read_batches(lane(tmp_path, "@" + "x" * 1000), 1))
+
+
 FAULTS = [
     ("", "R1.fq: holds no reads"),
     ("\n\n", "R1.fq: holds no reads"),
@@ -122,6 +200,9 @@ FAULTS = [
     (ONE + "@\nA\n+\nI\n", "record 2: has no name after '@'"),
     (ONE + "@r2\nA\n-\nI\n", "record 2 (read \"r2\"): the third line is '-', but FASTQ needs '+' there"),
     (ONE + ONE[1:], "record 2: starts with 'r1/1 comment'"),
+    (ONE + "@r\x1b2\nA\n+\nI\n", "record 2 (read \"r\\x1b2\"): the name holds '\\x1b'; SAM allows printable"),
+    (ONE + "@r\0\nA\n+\nI\n", "the name holds '\\x00'; SAM allows printable ASCII"),
+    (ONE + "@r\xe9\nA\n+\nI\n", "the name holds '\xe9'; SAM allows printable ASCII"),
     (ONE + "@" + "x" * 255 + "\nA\n+\nI\n", "the name is longer than 254 characters"),
 ]
 

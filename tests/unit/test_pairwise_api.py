@@ -1,7 +1,7 @@
 """align_pair, align_pairs, edit_distance: texts in, tuples out; mistakes are told in a sentence."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genomehub.align import AlignmentScoring, align_pair, align_pairs, edit_distance
@@ -21,6 +21,7 @@ def levenshtein(a, b):
     return row[-1]
 
 
+@settings(deadline=None)
 @given(texts, texts)
 def test_edit_distance__levenshtein(a, b):
     assert edit_distance(a, b) == levenshtein(a, b) == edit_distance(b, a)

@@ -73,6 +73,13 @@ def test_read_samples__paths_are_relative_to_the_sheet(folder, monkeypatch, tmp_
     assert read(Path(os.path.relpath(path)))[0].lanes[0].fastq_1.samefile(folder / "a_R1.fq.gz")
 
 
+def test_read_samples__bam_to_align_anew(folder):
+    (folder / "old.bam").write_bytes(b"x")
+    (sample,) = read(sheet(folder, "NA1||old.bam"))
+    assert sample.alignments is None
+    assert sample.lanes[0].files == [folder / "old.bam"]
+
+
 WRONG_FORM = {
     "name with a space": (
         ["NA 1||a_R1.fq.gz"],
@@ -84,7 +91,11 @@ WRONG_FORM = {
         ["NA1||a_R1.fq.gz|||F"],
         r'row 2, column sex: "F" found; expected female, male or unknown',
     ),
-    "BAM as FASTQ": (["NA1||x.bam"], r'column fastq_1: "x.bam" found; expected a FASTQ file'),
+    "VCF as FASTQ": (["NA1||x.vcf"], r'column fastq_1: "x.vcf" found; expected a FASTQ file'),
+    "mates beside BAM": (
+        ["NA1||x.bam|a_R2.fq.gz"],
+        r'row 2, column fastq_2: "a_R2.fq.gz" stands beside "x.bam", which holds both mates',
+    ),
     "FASTQ as BAM": (
         ["NA1||||a_R1.fq.gz"],
         r'column alignments: "a_R1.fq.gz" found; expected a sorted and indexed',
