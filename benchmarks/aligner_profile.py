@@ -25,7 +25,7 @@ from typing import Any
 #: Stage, module in which the pipeline looks the function up, name there.
 STAGES = (
     ("inflate", "genomehub.formats.bgzf", "ByteSource.read_into"),
-    ("parse FASTQ", "genomehub.pipeline.align", "read_batches"),
+    ("parse FASTQ", "genomehub.formats.fastq", "_make_batch"),
     ("both strands", "genomehub.align.mapper", "orient_reads"),
     ("seeds and chains", "genomehub.align.mapper", "chain_reads"),
     ("extension", "genomehub.align.mapper", "extend_candidates"),
@@ -34,17 +34,18 @@ STAGES = (
     ("pairing and MAPQ", "genomehub.align.mapper", "choose"),
     ("placement", "genomehub.align.mapper", "_place"),
     ("encode records", "genomehub.formats.bam", "encode_batch"),
-    ("spill", "genomehub.pipeline.align", "cut_records"),
-    ("spill", "genomehub.pipeline.align", "cut_rows"),
+    ("spill", "genomehub.pipeline.align_tasks", "cut_records"),
+    ("spill", "genomehub.pipeline.align_tasks", "cut_rows"),
     ("spill", "genomehub.store.alignments", "BinStore.add"),
     ("spill", "genomehub.store.alignments", "BinStore.seal"),
     ("duplicates", "genomehub.align.duplicates", "template_marks"),
     ("duplicates", "genomehub.align.duplicates", "places"),
     ("duplicates", "genomehub.align.duplicates", "decide"),
-    ("sort", "genomehub.pipeline.align", "finish_bin"),
+    ("sort", "genomehub.pipeline.align_tasks", "finish_bin"),
     ("deflate", "genomehub.formats.bgzf", "compress"),
-    ("write", "genomehub.pipeline.align", "_Run.write_bam"),
-    ("index the BAM", "genomehub.formats.bam", "write_index"),
+    ("index the BAM", "genomehub.formats.bai", "IndexBuilder.add"),
+    ("index the BAM", "genomehub.formats.bai", "IndexBuilder.index"),
+    ("write", "genomehub.pipeline.align_output", "SortedBins._write_bam"),
 )
 START_UP, REST = "start-up", "rest"
 

@@ -21,7 +21,7 @@ from genomehub.formats import alignment_reads, bgzf, fastq
 from genomehub.formats.alignment_reads import MateCounts, alignment_kind, open_lane
 from genomehub.formats.cram_check import check_cram
 from genomehub.formats.fastq import Lane
-from genomehub.pipeline.align import BatchItem, BatchTask
+from genomehub.pipeline.align_tasks import BatchItem, BatchTask
 from genomehub.store.reference import Reference
 from genomehub.types import InsertSizeModel, ReadGroup
 

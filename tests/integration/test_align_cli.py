@@ -18,6 +18,7 @@ from genomehub.errors import ConfigError, ResourceError
 from genomehub.formats import bam
 from genomehub.formats.fastq import Lane
 from genomehub.pipeline import align as pipeline
+from genomehub.pipeline import align_output
 from genomehub.pipeline.align import align
 from genomehub.types import ReadGroup
 
@@ -256,7 +257,7 @@ def full_disk(*_, **__):
 def test_align__disk_full(reference, tmp_path, monkeypatch, capsys, place):
     target = {
         "spill": (pipeline.BinStore, "flush"),
-        "write": (pipeline._Run, "write_bam"),
+        "write": (align_output.SortedBins, "_write_bam"),
         "finish": (pipeline, "finish_bin"),
     }
     monkeypatch.setattr(*target[place], full_disk)
