@@ -8,8 +8,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # Standard tools that judge our results in tests, and a database server; the program itself needs none of them.
-JUDGES := samtools bcftools tabix bgzip bwa PicardCommandLine art_illumina
-JUDGE_PACKAGES := samtools bcftools tabix bwa picard-tools art-nextgen-simulation-tools postgresql
+JUDGES := samtools bcftools tabix bgzip bwa PicardCommandLine Rscript art_illumina
+JUDGE_PACKAGES := samtools bcftools tabix bwa picard-tools r-base-core art-nextgen-simulation-tools postgresql
 PYTEST ?= -n 2 --dist loadfile
 
 .PHONY: help demo test lint format bench judges clean distclean

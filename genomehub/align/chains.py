@@ -75,7 +75,7 @@ def chain_reads(
     unused = np.zeros(n_reads, dtype=np.float32)
     n = find_candidates(
         OrientedReads(reads.strands, reads.offsets),
-        Genome(index, seed_shape(index), bases),
+        Genome(index, seed_shape(index), bases, bool(bases.is_alt.any())),
         scoring_of(config),
         seed_limits,
         chain_limits,

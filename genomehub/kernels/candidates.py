@@ -16,6 +16,7 @@ from genomehub.kernels.lookup import (
     Settled,
     find_links,
     follows,
+    is_on_alt,
     links_of_read,
     look_up_tile,
     place_hit,
@@ -185,10 +186,12 @@ def _chain_read(reads, read, genome, scoring, needed, seeds, first, last, limits
     is_sure = n_sure >= needed[length]
     if skipped == 0 or is_sure:
         found = chain_hits(hits, n_hits, shape.k, length, chain_limits, runs, out, slot)
-        if skipped == 0 or widest <= OPEN:
-            return found, 0.0
         strand, diagonal, anchor = np.int64(out.strand[slot]), out.diagonal[slot], np.int64(out.anchor[slot])
-        if follows(reads, read, strand, diagonal, anchor, genome.bases, scoring, window):
+        if skipped == 0:
+            return found, 0.0
+        if not is_on_alt(genome, diagonal, anchor) and (
+            widest <= OPEN or follows(reads, read, strand, diagonal, anchor, genome.bases, scoring, window)
+        ):
             return found, 0.0
     n_hits, skipped = _frequent_seeds(
         index, shape, seeds, first, last, length, seed_limits, links, hits, n_hits

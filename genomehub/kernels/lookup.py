@@ -77,11 +77,12 @@ def tile_of_seeds(longest):
 
 
 class Genome(NamedTuple):
-    """A reference as reads are looked up in it."""
+    """A reference as reads are looked up in it; ``has_alt``: some of its contigs are ALT contigs."""
 
     index: SeedIndex
     shape: SeedShape
     bases: PackedReference
+    has_alt: bool
 
 
 class OrientedReads(NamedTuple):
@@ -280,6 +281,12 @@ def _agreement(index, seeds, first, last, k, length):
 
 
 @inline
+def is_on_alt(genome, diagonal, anchor):
+    """Whether a candidate lies on an ALT contig: the primary assembly is then searched for the read, too."""
+    return genome.has_alt and genome.bases.is_alt[contig_at(genome.bases, diagonal + anchor)]
+
+
+@inline
 def follows(reads, read, strand, diagonal, anchor, bases, scoring, window):
     """Whether the alignment without gaps on a diagonal leaves no part of a read that could lie elsewhere.
 
@@ -303,6 +310,8 @@ def _settles(reads, read, genome, scoring, needed, seeds, first, last, settled, 
         return False
     strand, diagonal = place_of_diagonal(hit_diagonal(hit))
     anchor = hit_position(hit)
+    if is_on_alt(genome, diagonal, anchor):
+        return False
     if not spans and not follows(
         reads, read, strand, diagonal, anchor, genome.bases, scoring, settled.window
     ):

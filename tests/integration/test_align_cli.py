@@ -18,7 +18,7 @@ from genomehub.errors import ConfigError, ResourceError
 from genomehub.formats import bam
 from genomehub.formats.fastq import Lane
 from genomehub.pipeline import align as pipeline
-from genomehub.pipeline import align_output
+from genomehub.pipeline import align_output, align_tasks
 from genomehub.pipeline.align import align
 from genomehub.types import ReadGroup
 
@@ -258,7 +258,7 @@ def test_align__disk_full(reference, tmp_path, monkeypatch, capsys, place):
     target = {
         "spill": (pipeline.BinStore, "flush"),
         "write": (align_output.SortedBins, "_write_bam"),
-        "finish": (pipeline, "finish_bin"),
+        "finish": (align_tasks, "finish_bin"),
     }
     monkeypatch.setattr(*target[place], full_disk)
     assert command(reference, tmp_path / "out.bam", *READS) == 4

@@ -32,7 +32,7 @@ def repetitive_codes():
 CODES = repetitive_codes()
 BASES = frozen(pack_reference([CODES]))
 INDEX = frozen(build_seed_index(BASES))
-GENOME = lookup.Genome(INDEX, seed_shape(INDEX), BASES)
+GENOME = lookup.Genome(INDEX, seed_shape(INDEX), BASES, False)
 OFFSET = int(BASES.contig_offsets[0])
 PLACES = plain.places_of([CODES.tolist()], [OFFSET], K, S)
 PLAIN_GENOME = [5] * OFFSET + CODES.tolist() + [5] * 600
