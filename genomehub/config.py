@@ -92,13 +92,13 @@ class AlignConfig:
     rescue_frequency: int = 500
     rescue_fraction: float = 0.5
     max_hits: int = 2000
-    max_candidates: int = 24
-    max_gapped: int = 6
+    max_candidates: int = 48
+    max_gapped: int = 12
     min_chain_ratio: float = 0.3
     max_gap: int = 100
     narrow_band: int = 24
     unpaired_penalty: int = 17
-    max_rescues: int = 4
+    max_rescues: int = 12
     min_mates: int = 25
     default_insert_mean: float = 400.0
     default_insert_sd: float = 120.0

@@ -74,6 +74,8 @@ class BatchTask:
     def __call__(self, item: BatchItem | OtherItem) -> BatchResult:
         reference = _open(self.reference)
         reads, group = item.reads, item.reads.read_group
+        if self.other is None and reads.first_template > 0:
+            _preload(self.reference)  # more than one batch: it pays
         alignments, insert_sizes, trimmed = self._place(item, reference)
         texts = bam.record_texts(reference.contigs, self.groups[group])
         encoded = bam.encode_batch(reads, alignments, reference.bases, texts)
@@ -183,6 +185,11 @@ class CramTask:
 @functools.lru_cache(maxsize=2)
 def _open(path: str) -> Reference:
     return Reference.open(path)
+
+
+@functools.lru_cache(maxsize=2)
+def _preload(path: str) -> None:
+    _open(path).preload()
 
 
 @functools.lru_cache(maxsize=2)

@@ -236,3 +236,10 @@ def test_build_reference__leaves_nothing_on_failure(tmp_path):
     with pytest.raises(InputError, match="used before"):
         build_reference(tmp_path / "bad.fa", tmp_path / "bad.ref")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["bad.fa"]
+
+
+def test_preload__changes_nothing_and_may_be_repeated(reference):
+    before = reference.sequence(0, 0, 100).tolist()
+    reference.preload()
+    reference.preload()
+    assert reference.sequence(0, 0, 100).tolist() == before
