@@ -231,6 +231,7 @@ def find_candidates(reads, genome, scoring, seed_limits, chain_limits, longest, 
         np.empty(most, dtype=np.int32),
         np.empty(most, dtype=np.int32),
         np.empty(most, dtype=np.int32),
+        np.empty(most, dtype=np.uint64),
     )
     counts = np.zeros(1 << CROWD_BITS, dtype=np.uint16)
     work = (np.empty(most, dtype=np.uint64), runs, links_of_read(longest), counts, window)

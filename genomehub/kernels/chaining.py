@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from genomehub.kernels._jit import inline
-from genomehub.kernels.sorting import sort_words
+from genomehub.kernels.sorting import sort_runs, sort_words
 from genomehub.types import AlignmentScoring
 
 #: Bits of a hit: strand above, diagonal + BIAS, position of the seed on the read as aligned (lowest).
@@ -23,6 +23,8 @@ BIAS = 1 << 20
 _BELOW, _ABOVE = np.int64(-1), np.int64(1)
 #: Diagonals are counted in stretches of 2 ** _CELL_SHIFT; their counts fit the first cache.
 _CELL_SHIFT, CROWD_BITS = 6, 12
+#: Hits from which on they are sorted as runs of seeds.
+_MANY = 64
 _SPREAD = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -45,12 +47,14 @@ class Runs(NamedTuple):
     diagonal : (n,) int64, global position of the first base of the read as aligned, strand << 38 added
     begin, end : (n,) int32, from the first seed's start to the last seed's end on the read as aligned
     covered : (n,) int32, bases of the read in seeds; 0 once the run is taken
+    spare : (n,) uint64, for sorting
     """
 
     diagonal: np.ndarray
     begin: np.ndarray
     end: np.ndarray
     covered: np.ndarray
+    spare: np.ndarray
 
 
 class Candidates(NamedTuple):
@@ -140,7 +144,10 @@ def find_runs(hits, n, k, runs):
         # Seeds of a reverse read come last first: the worst case of insertion sort, and easily mended.
         for i in range(n // 2):
             hits[i], hits[n - 1 - i] = hits[n - 1 - i], hits[i]
-    sort_words(hits, np.int64(0), n)
+    if n > _MANY:
+        sort_runs(hits, n, runs.spare)
+    else:
+        sort_words(hits, np.int64(0), n)
     n_runs = 0
     last = np.int64(-1)
     for i in range(n):

@@ -122,16 +122,22 @@ def _lower_bound(entries, begin, end, word, shift):
 
 @inline
 def _narrow(entries, begin, end, word, shift):
-    """The part of the sorted ``entries[begin:end]`` that, shifted right, equals ``word``."""
-    if end - begin > _SCAN_LIMIT:
-        begin = _lower_bound(entries, begin, end, word, shift)
-        return begin, _lower_bound(entries, begin, end, word + np.uint64(1), shift)
-    while begin < end and entries[begin] >> shift < word:
+    """The part of the sorted ``entries[begin:end]`` that, shifted right, equals ``word``.
+
+    A bucket holds one seed or two, if only one of them with many entries: what does not belong is next to an
+    end, and searching by halves would touch memory all over the many.
+    """
+    near = min(begin + _SCAN_LIMIT, end)
+    while begin < near and entries[begin] >> shift < word:
         begin += 1
-    stop = begin
-    while stop < end and entries[stop] >> shift == word:
-        stop += 1
-    return begin, stop
+    if begin == near:
+        begin = _lower_bound(entries, begin, end, word, shift)
+    near = max(end - _SCAN_LIMIT, begin)
+    while end > near and entries[end - 1] >> shift > word:
+        end -= 1
+    if end == near:
+        end = _lower_bound(entries, begin, end, word + np.uint64(1), shift)
+    return begin, end
 
 
 class Links(NamedTuple):
@@ -256,6 +262,7 @@ def _resolve(index, seeds, n_waiting):
         seeds.begin[i] = index.buckets[bucket]
         seeds.end[i] = index.buckets[bucket + 1]
         v.prefetch(index.entries, seeds.begin[i])
+        v.prefetch(index.entries, max(seeds.begin[i], seeds.end[i] - 1))
     for w in range(n_waiting):
         i = seeds.waiting[w]
         word = rest_of_hash(seeds.hashes[i], index.bucket_bits)

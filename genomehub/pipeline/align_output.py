@@ -14,7 +14,15 @@ from genomehub.formats.bai import IndexBuilder, scheme_of
 from genomehub.formats.cram_header import join_pieces
 from genomehub.pipeline.align_tasks import CramTask, FinishTask, SplitTask, marks_width
 from genomehub.pipeline.workers import Workers
-from genomehub.store.alignments import BinJob, BinLayout, BinStore, FinishedBin, bin_jobs, is_deep
+from genomehub.store.alignments import (
+    BinJob,
+    BinLayout,
+    BinStore,
+    FinishedBin,
+    bin_jobs,
+    gather_jobs,
+    is_deep,
+)
 from genomehub.store.reference import Reference
 from genomehub.types import Progress
 
@@ -99,10 +107,12 @@ class SortedBins(NamedTuple):
             self.config.level,
         )
         self.progress.start("sorting and writing", len(jobs), "bins")
-        for job, finished in zip(jobs, workers.map(task, jobs), strict=True):
-            yield job, finished
-            Path(job.path).unlink()
-            self.progress.advance(1)
+        gathered = gather_jobs(jobs)
+        for some, results in zip(gathered, workers.map(task, gathered), strict=True):
+            for job, finished in zip(some, results, strict=True):
+                yield job, finished
+                Path(job.path).unlink()
+                self.progress.advance(1)
         self.progress.finish()
 
     def _jobs(self, workers: Workers) -> list[BinJob]:

@@ -155,7 +155,7 @@ class SplitTask:
 
 @dataclasses.dataclass(frozen=True)
 class FinishTask:
-    """Sorts, marks and compresses a bin."""
+    """Sorts, marks and compresses bins."""
 
     reference: str
     duplicates: str
@@ -163,9 +163,10 @@ class FinishTask:
     scheme: Scheme
     level: int
 
-    def __call__(self, job: BinJob) -> FinishedBin:
+    def __call__(self, jobs: list[BinJob]) -> list[FinishedBin]:
         offsets = _open(self.reference).bases.contig_offsets
-        return finish_bin(job, offsets, _open_bits(self.duplicates, self.tags), self.scheme, self.level)
+        bits = _open_bits(self.duplicates, self.tags)
+        return [finish_bin(job, offsets, bits, self.scheme, self.level) for job in jobs]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,6 +6,7 @@ temporary folder beside the output and depends on neither the number of workers 
 """
 
 import itertools
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,6 +34,8 @@ from genomehub.types import PackedReference
 _SLICE_BYTES = 2 << 20
 #: Spilled bytes above which a bin is split: bounds what one task holds and returns.
 _PART_BYTES = 256 << 20
+#: Records that a task finishes, if one bin does not hold more.
+_RECORDS_PER_TASK = 50_000
 #: Bytes of the smallest spilled record: template, fixed part, a name of one byte.
 _LEAST_RECORD = PREFIX + 37
 
@@ -165,6 +168,22 @@ def bin_jobs(store: BinStore, layout: BinLayout) -> list[BinJob]:
         BinJob(str(store.path(number)), store.counts[number], number * layout.width)
         for number in sorted(store.counts)
     ]
+
+
+def gather_jobs(jobs: Sequence[BinJob]) -> list[list[BinJob]]:
+    """Put neighbouring bins of few records together: what a task costs beside its work counts at low depth.
+
+    A bin's bytes do not depend on its company.
+    """
+    gathered: list[list[BinJob]] = []
+    room = 0
+    for job in jobs:
+        if job.n_records > room:
+            gathered.append([])
+            room = _RECORDS_PER_TASK
+        gathered[-1].append(job)
+        room -= job.n_records
+    return gathered
 
 
 def is_deep(job: BinJob) -> bool:

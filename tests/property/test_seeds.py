@@ -9,7 +9,7 @@ from plain import seeds as plain
 from genomehub.align.index import build_seed_index, seed_shape
 from genomehub.config import IndexConfig
 from genomehub.kernels.seeds import CHUNK, SeedShape, extract_syncmers, partner, seed_scratch
-from genomehub.kernels.sorting import sort_words
+from genomehub.kernels.sorting import sort_runs, sort_words
 
 sequences = st.lists(st.sampled_from([0, 1, 2, 3] * 8 + [4]), max_size=120)
 
@@ -97,3 +97,12 @@ def test_sort_words__long_and_hostile():
         ours = words.astype(np.uint64)
         sort_words(ours, 0, n)
         assert np.array_equal(ours, np.sort(words.astype(np.uint64)))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.lists(st.integers(0, 2**60), max_size=30), max_size=12))
+def test_sort_runs__as_sorted(runs):
+    values = [value for run in runs for value in sorted(run)]
+    words = np.array(values, np.uint64)
+    sort_runs(words, len(values), np.empty_like(words))
+    assert words.tolist() == sorted(values)

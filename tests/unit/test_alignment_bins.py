@@ -11,12 +11,14 @@ from genomehub.kernels.bam_index import Scheme
 from genomehub.kernels.spill import PADDING, TAG_BYTES, UNPLACED, DuplicateBits
 from genomehub.store import alignments
 from genomehub.store.alignments import (
+    BinJob,
     BinLayout,
     BinStore,
     bin_jobs,
     cut_records,
     cut_rows,
     finish_bin,
+    gather_jobs,
     is_deep,
     sorted_order,
     split_bin,
@@ -176,3 +178,10 @@ def test_sorted_order__stable():
     assert sorted_order(keys, 1000).tolist() == [1, 3, 4, 0, 2]
     assert sorted_order(np.full(3, UNPLACED), 0).tolist() == [0, 1, 2]
     assert sorted_order(keys[:0], 0).tolist() == []
+
+
+def test_gather_jobs__few_records_share_a_task():
+    jobs = [BinJob("", n, i) for i, n in enumerate([10, 49_990, 1, 60_000, 5, 5])]
+    assert [[job.n_records for job in some] for some in gather_jobs(jobs)] == [
+        [10, 49_990], [1], [60_000], [5, 5],
+    ]  # fmt: skip
