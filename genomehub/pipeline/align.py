@@ -35,6 +35,7 @@ from genomehub.pipeline.align_tasks import (
     BatchTask,
     DecideTask,
     MarksItem,
+    reopen_reference,
 )
 from genomehub.pipeline.other_aligners import ExistingBam, OtherAligner, OtherItem, other_aligner
 from genomehub.pipeline.workers import Workers, available_threads
@@ -83,7 +84,7 @@ def align(
     """
     started = time.monotonic(), _core_seconds()
     output, lanes = _checked_output(output), _checked_lanes(lanes)
-    reference = Reference.open(reference_path)
+    reference = reopen_reference(str(Path(reference_path)))
     other = other_aligner(aligner, reference, aligner_index, threads or available_threads())
     run = _Run(
         reference,

@@ -72,7 +72,7 @@ class BatchTask:
     other: OtherAligner | None = None
 
     def __call__(self, item: BatchItem | OtherItem) -> BatchResult:
-        reference = _open(self.reference)
+        reference = open_reference(self.reference)
         reads, group = item.reads, item.reads.read_group
         if self.other is None and reads.first_template > 0:
             _preload(self.reference)  # more than one batch: it pays
@@ -164,7 +164,7 @@ class FinishTask:
     level: int
 
     def __call__(self, jobs: list[BinJob]) -> list[FinishedBin]:
-        offsets = _open(self.reference).bases.contig_offsets
+        offsets = open_reference(self.reference).bases.contig_offsets
         bits = _open_bits(self.duplicates, self.tags)
         return [finish_bin(job, offsets, bits, self.scheme, self.level) for job in jobs]
 
@@ -178,19 +178,27 @@ class CramTask:
 
     def __call__(self, path: Path) -> Path:
         cram = path.with_suffix(".cram")
-        bam.convert_to_cram(path, cram, _open(self.reference).fasta, self.level)
+        bam.convert_to_cram(path, cram, open_reference(self.reference).fasta, self.level)
         path.unlink()
         return cram
 
 
 @functools.lru_cache(maxsize=2)
-def _open(path: str) -> Reference:
+def open_reference(path: str) -> Reference:
+    """A process opens a reference once: what is mapped twice counts twice as resident memory."""
     return Reference.open(path)
+
+
+def reopen_reference(path: str) -> Reference:
+    """Open a reference that may have been built anew since this process saw it."""
+    open_reference.cache_clear()
+    _preload.cache_clear()
+    return open_reference(path)
 
 
 @functools.lru_cache(maxsize=2)
 def _preload(path: str) -> None:
-    _open(path).preload()
+    open_reference(path).preload()
 
 
 @functools.lru_cache(maxsize=2)
