@@ -31,6 +31,7 @@ NO_LOCATION = np.uint64(((_TILE_BIAS - 1) << PIXEL_BITS | _PIXEL_BIAS - 1) << PI
 #: Sets above this size are not searched for optical duplicates (picard: MAX_OPTICAL_DUPLICATE_SET_SIZE).
 MAX_OPTICAL_SET = 300_000
 _COLON, _MINUS, _ZERO = 58, 45, 48
+_NO_QUALITIES = 255  # SAM 1.6, section 4.2.3: of every base of a read without
 _MAX_SCORE = 2 * 16383  # picard keeps a read's score in half of a signed 16-bit number
 
 _UNMAPPED, _REVERSE = int(Flag.UNMAPPED), int(Flag.REVERSE)
@@ -66,7 +67,9 @@ def _end_key(row, library, alignments):
 
 @borrowing
 def _score(quals, start, end, min_quality):
-    """Sum of the qualities of at least ``min_quality`` (below 128), eight at a time."""
+    """Sum of the qualities of at least ``min_quality`` (below 128), eight at a time; 0 without qualities."""
+    if start < end and quals[start] == _NO_QUALITIES:
+        return np.int64(0)
     low_bytes = np.uint64(0x00FF00FF00FF00FF)
     tops = np.uint64(0x8080808080808080)
     lift = np.uint64(0x0101010101010101) * np.uint64(128 - min_quality)  # a quality that counts reaches 128

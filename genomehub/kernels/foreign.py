@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from genomehub.kernels._jit import inline, kernel
+from genomehub.kernels.decode import group_index, tag_end
 from genomehub.kernels.vectors import load_word
 from genomehub.types import Base, CigarOp, Flag
 
@@ -97,37 +98,6 @@ def copy_records(data, starts, records):
 
 
 @inline
-def _tag_end(data, at, end):
-    """Where the tag at ``at`` ends; -1 if it is none, or does not fit before ``end``."""
-    if at + 4 > end:
-        return -1
-    kind = data[at + 2]
-    if kind == 90 or kind == 72:  # Z H
-        at += 3
-        while at < end and data[at] != 0:
-            at += 1
-        return at + 1 if at < end else -1
-    size = 3 + _width(kind)
-    if kind == 66:  # B
-        if at + 8 > end or _width(data[at + 3]) == 0:
-            return -1
-        size = 8 + np.int64(load_word(data, at + 4, 4)) * _width(data[at + 3])
-    return at + size if size > 3 and at + size <= end else -1
-
-
-@inline
-def _width(kind):
-    """Bytes of a value of a type of fixed width; 0 if there is no such type."""
-    if kind == 65 or kind == 99 or kind == 67:  # A c C
-        return 1
-    if kind == 115 or kind == 83:  # s S
-        return 2
-    if kind == 105 or kind == 73 or kind == 102:  # i I f
-        return 4
-    return 0
-
-
-@inline
 def _integer(data, at):
     """Value of an integer tag; 0 of any other."""
     kind = data[at + 2]
@@ -142,18 +112,6 @@ def _integer(data, at):
     if kind == 105 or kind == 73:
         return np.int64(np.int32(load_word(data, at + 3, 4)))
     return np.int64(0)
-
-
-@inline
-def _group(data, begin, end, ids, id_offsets):
-    for g in range(id_offsets.size - 1):
-        if id_offsets[g + 1] - id_offsets[g] == end - begin:
-            k = 0
-            while k < end - begin and data[begin + k] == ids[id_offsets[g] + k]:
-                k += 1
-            if k == end - begin:
-                return g
-    return -1
 
 
 @kernel
@@ -189,7 +147,7 @@ def read_columns(data, starts, ids, id_offsets, out):
             + out.n_bases[i]
         )
         while tag < starts[i + 1]:
-            end = _tag_end(data, tag, starts[i + 1])
+            end = tag_end(data, tag, starts[i + 1]) if tag + 4 <= starts[i + 1] else -1
             if end < 0:
                 return i
             if data[tag] == 65 and data[tag + 1] == 83:  # AS
@@ -197,7 +155,7 @@ def read_columns(data, starts, ids, id_offsets, out):
             elif data[tag] == 88 and data[tag + 1] == 83:  # XS
                 out.second_score[i] = _integer(data, tag)
             elif data[tag] == 82 and data[tag + 1] == 71:  # RG
-                out.read_group[i] = _group(data, tag + 3, end - 1, ids, id_offsets)
+                out.read_group[i] = group_index(data, tag + 3, end - 1, ids, id_offsets)
             tag = end
     return -1
 

@@ -26,6 +26,8 @@ def unclipped_end(read):
 
 
 def score(read):
+    if 255 in read["quals"]:  # a read without qualities
+        return 0
     return min(sum(q for q in read["quals"] if q >= MIN_QUALITY), MAX_SCORE)
 
 

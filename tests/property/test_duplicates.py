@@ -19,7 +19,7 @@ READ = st.fixed_dictionaries(
         "start": st.integers(0, 6),
         "cigar": st.sampled_from(CIGARS),
         "reverse": st.booleans(),
-        "quality": st.sampled_from([2, 14, 15, 30]),
+        "quality": st.sampled_from([2, 14, 15, 30, 255]),
     }
 )
 PLACE = st.tuples(st.sampled_from([1101, 1101, 2301]), st.integers(0, 12), st.integers(0, 12))
