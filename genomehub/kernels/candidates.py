@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from genomehub.kernels._jit import inline, kernel
-from genomehub.kernels.chaining import CROWD_BITS, Runs, chain_hits, drop_lonely_hits, put_candidate
+from genomehub.kernels.chaining import Runs, chain_hits, put_candidate
 from genomehub.kernels.lookup import (
     OPEN,
     TILE,
@@ -28,9 +28,6 @@ from genomehub.kernels.seeds import ZERO, seed_scratch
 _FORWARD, _REVERSE, _EITHER = np.int64(0), np.int64(1), np.int64(2)  # strands of hits that are wanted
 #: Mismatches that make a place no rival: 3 x 5 points of score are a mapping quality of 60 and more.
 _SURE_SEEDS = 3.0
-#: A chain that stands covers min_chain_ratio of the best one's bases, with no less than a third of the hits
-#: that this would take if hits overlapped alike.
-_LONELY = 1 / 3
 
 
 class SeedLimits(NamedTuple):
@@ -181,7 +178,7 @@ def _chain_read(reads, read, genome, scoring, needed, seeds, first, last, limits
     index, shape = genome.index, genome.shape
     length = reads.offsets[read + 1] - reads.offsets[read]
     seed_limits, chain_limits = limits
-    hits, runs, links, counts, window = work
+    hits, runs, links, window = work
     n_hits, skipped, n_sure, widest = _rare_seeds(index, shape, seeds, first, last, length, seed_limits, hits)
     is_sure = n_sure >= needed[length]
     if skipped == 0 or is_sure:
@@ -198,7 +195,6 @@ def _chain_read(reads, read, genome, scoring, needed, seeds, first, last, limits
     )
     if last - first - skipped < seed_limits.rescue_fraction * (last - first):
         n_hits = _second_look(index, shape, seeds, first, last, length, seed_limits, links, hits, n_hits)
-        n_hits = drop_lonely_hits(hits, n_hits, counts, chain_limits.min_ratio * _LONELY)
     found = chain_hits(hits, n_hits, shape.k, length, chain_limits, runs, out, slot)
     return found, _unused_fraction(seeds, first, last, shape.k, length)
 
@@ -233,8 +229,7 @@ def find_candidates(reads, genome, scoring, seed_limits, chain_limits, longest, 
         np.empty(most, dtype=np.int32),
         np.empty(most, dtype=np.uint64),
     )
-    counts = np.zeros(1 << CROWD_BITS, dtype=np.uint16)
-    work = (np.empty(most, dtype=np.uint64), runs, links_of_read(longest), counts, window)
+    work = (np.empty(most, dtype=np.uint64), runs, links_of_read(longest), window)
     limits = (seed_limits, chain_limits)
     scratch = seed_scratch(longest)
     needed = probes_needed(longest, scoring)

@@ -21,11 +21,8 @@ POSITION_BITS, STRAND_SHIFT = 12, 50
 #: Added to diagonals, which are negative for a read that hangs over the start of all.
 BIAS = 1 << 20
 _BELOW, _ABOVE = np.int64(-1), np.int64(1)
-#: Diagonals are counted in stretches of 2 ** _CELL_SHIFT; their counts fit the first cache.
-_CELL_SHIFT, CROWD_BITS = 6, 12
 #: Hits from which on they are sorted as runs of seeds.
 _MANY = 64
-_SPREAD = np.uint64(0x9E3779B97F4A7C15)
 
 
 class ChainLimits(NamedTuple):
@@ -94,47 +91,6 @@ def hit_diagonal(hit):
 def hit_position(hit):
     """Position on the read as aligned."""
     return np.int64(hit) & ((1 << POSITION_BITS) - 1)
-
-
-@inline
-def _cell_slot(cell):
-    """Where a stretch of diagonals is counted."""
-    return np.int64((np.uint64(cell) * _SPREAD) >> np.uint64(64 - CROWD_BITS))
-
-
-@inline
-def drop_lonely_hits(hits, n, counts, part):
-    """Keep the hits in whose neighbourhood there are at least ``part`` as many as in the fullest one.
-
-    A repeat's frequent seeds bring a thousand places that share one or two seeds with the read. Sorting them
-    costs more than all else that is done for the read, and none of them can become a chain that stands.
-
-    Parameters
-    ----------
-    hits : uint64, words of pack_hit; kept ones are moved to the front, in order
-    counts : (1 << CROWD_BITS,) uint16, zero; hits are counted here by two stretches of 128 diagonals that
-        overlap by half (where two stretches share a count, more is kept) and it is left zero
-
-    Returns
-    -------
-    n_kept
-    """
-    most = 0
-    for i in range(n):
-        cell = hit_diagonal(hits[i]) >> _CELL_SHIFT
-        for stretch in (cell, cell + 1):
-            slot = _cell_slot(stretch)
-            counts[slot] += np.uint16(1)
-            most = max(most, np.int64(counts[slot]))
-    kept = 0
-    for i in range(n):
-        cell = hit_diagonal(hits[i]) >> _CELL_SHIFT
-        if max(counts[_cell_slot(cell)], counts[_cell_slot(cell + 1)]) >= part * most:
-            hits[kept] = hits[i]
-            kept += 1
-    for slot in range(counts.size):
-        counts[slot] = 0
-    return kept
 
 
 @inline

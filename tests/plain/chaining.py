@@ -85,21 +85,3 @@ def chain_hits(hits, k, length, max_gap, max_candidates, min_ratio, min_part, sc
             (anchor["strand"], anchor["diagonal"], reach[-1], reach[1], anchor["begin"], covered)
         )
     return candidates
-
-
-def lonely_dropped(hits, part):
-    """Of hits (strand, diagonal, position) those whose neighbourhood has ``part`` as many as the fullest.
-
-    Where the kernel counts two far stretches together it keeps more; none that is kept here is dropped there.
-    """
-    counts = {}
-    for strand, diagonal, _ in hits:
-        for stretch in (diagonal // 64, diagonal // 64 + 1):
-            counts[strand, stretch] = counts.get((strand, stretch), 0) + 1
-    most = max(counts.values(), default=0)
-
-    def crowd(strand, diagonal):
-        cell = diagonal // 64
-        return max(counts[strand, cell], counts[strand, cell + 1])
-
-    return [hit for hit in hits if crowd(*hit[:2]) >= part * most]

@@ -7,11 +7,9 @@ from plain import chaining as plain
 
 from genomehub.align.chains import empty_candidates
 from genomehub.kernels.chaining import (
-    CROWD_BITS,
     ChainLimits,
     Runs,
     chain_hits,
-    drop_lonely_hits,
     pack_hit,
 )
 from genomehub.types import AlignmentScoring
@@ -86,13 +84,3 @@ def test_chain_hits__gap_that_no_alignment_crosses_leaves_two_chains():
 
 def test_chain_hits__no_hits():
     assert chain([]) == []
-
-
-@settings(max_examples=100, deadline=None)
-@given(hits_of_a_read, st.sampled_from([0.0, 0.1, 0.5, 1.0]))
-def test_drop_lonely_hits__equals_plain(hits, part):
-    words = np.array([pack_hit(*hit) for hit in hits], np.uint64)
-    counts = np.zeros(1 << CROWD_BITS, np.uint16)
-    n = drop_lonely_hits(words, len(hits), counts, part)
-    assert words[:n].tolist() == [int(pack_hit(*hit)) for hit in plain.lonely_dropped(hits, part)]
-    assert not counts.any()
