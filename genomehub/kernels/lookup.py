@@ -172,7 +172,7 @@ def find_links(entries, seeds, first, last, shape, links):
     for i in range(first, last):
         for side in range(2):
             row = 2 * (i - first) + side
-            links.begin[row] = links.end[row] = seeds.begin[i]
+            links.begin[row] = links.end[row] = seeds.end[i]
             if seeds.frequency[i] <= 0:
                 continue
             step = UPSTREAM if side else DOWNSTREAM
@@ -181,7 +181,7 @@ def find_links(entries, seeds, first, last, shape, links):
                 continue
             rest = entries[seeds.begin[i]] >> _REST_SHIFT
             links.word[row] = (rest << np.uint64(PARTNER_BITS)) | bits
-            links.end[row] = seeds.end[i]
+            links.begin[row] = seeds.begin[i]
             longest_search = max(longest_search, seeds.end[i] - seeds.begin[i])
     while longest_search > 0:  # lower bounds, by halves
         longest_search >>= 1
@@ -197,7 +197,7 @@ def find_links(entries, seeds, first, last, shape, links):
                 v.prefetch(entries, (begin + end) >> 1)
     for row in range(2 * n):
         i = first + (row >> 1)
-        if links.begin[row] < seeds.end[i] and seeds.frequency[i] > 0:
+        if links.begin[row] < seeds.end[i]:  # a row without a link begins there
             links.end[row] = _run_end(entries, links.begin[row], seeds.end[i], links.word[row])
 
 
