@@ -18,6 +18,7 @@ from genomehub.types import Contig
 _MIN_SHIFT, _BAI_DEPTH = 14, 5
 _CSI_MARGIN = 256  # bp beyond the longest contig, as htslib allows (hts.c: hts_adjust_csi_settings)
 _BLOCK_BITS = 16  # of a virtual offset, for the place within a block
+_LEVEL = 6  # of compression
 
 
 class IndexPart(NamedTuple):
@@ -104,7 +105,7 @@ class IndexBuilder:
         if not self._scheme.is_csi:
             return b"BAI\1" + rest
         data = b"CSI\1" + struct.pack("<iii", self._scheme.min_shift, self._scheme.depth, 0) + rest
-        blocks = bgzf.compress(np.frombuffer(data, dtype=np.uint8), bgzf.MAX_FAST_LEVEL)
+        blocks = bgzf.compress(np.frombuffer(data, dtype=np.uint8), _LEVEL)
         return b"".join((*blocks, bgzf.EOF_BLOCK))
 
 
