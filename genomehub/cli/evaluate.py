@@ -42,9 +42,14 @@ def _strata(ctx: click.Context, param: click.Parameter, values: tuple[str, ...])
     "--output-vcf", type=click.Path(dir_okay=False),
     help="Write every variant of both sides with its decision (TP, FP, FN).",
 )  # fmt: skip
+@click.option(
+    "--classes", "with_classes", is_flag=True,
+    help="Also print the scores of each class: indels by size, het and hom, homopolymers and other short "
+    "tandem repeats by length. The JSON has them, and their combinations, in any case.",
+)  # fmt: skip
 @threads_option
 @verbosity_options
-def command(threads: int | None, **arguments: Any) -> None:
+def command(threads: int | None, with_classes: bool, **arguments: Any) -> None:
     """Score calls against a truth set, haplotype-aware.
 
     Variants match when they spell the same pair of haplotypes, however they are written; genotypes count. A
@@ -61,4 +66,4 @@ def command(threads: int | None, **arguments: Any) -> None:
 
     with TerminalProgress() as progress:
         report = evaluate(arguments.pop("reference"), progress=progress, **arguments)
-    click.echo("\n".join(table_lines(report)))
+    click.echo("\n".join(table_lines(report, with_classes)))
