@@ -107,7 +107,7 @@ def _tracts_at(variants: TrimmedVariants, reference_codes: ReferenceCodes) -> tu
         start = max(first - _MARGIN, 0)
         end = max(first + _CHUNK, int(variants.end[members].max())) + _MARGIN
         units, tract_start, tract_end = tracts(reference_codes(contig, start, end), SHORTEST_TRACT)
-        # The longest tract wins, of equally long ones that of the shorter unit; a last row ends the last span.
+        # The longest tract wins, of equally long ones the shorter unit; a last row ends the last span.
         keyed = np.where(units > 0, (tract_end - tract_start) * 16 + 15 - units.astype(np.int32), 0)
         rows = np.stack([variants.start[members] - 1, variants.end[members] + 1], axis=1) - start
         rows = rows.clip(0, units.size).ravel()
