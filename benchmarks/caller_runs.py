@@ -151,7 +151,7 @@ class CallerRuns:
         return sum(int(line.split()[-1]) for line in lines) / self.covered_bp
 
     def warm_up(self) -> None:
-        """Call the beginning of the regions with genomehub, so that its kernels are compiled; once a program."""
+        """Call the beginning of the regions with genomehub, to compile its kernels; once a program."""
         if not CallerRuns._is_warm:
             CallerRuns._is_warm = True
             self._say(f"{OURS}: compiling")
