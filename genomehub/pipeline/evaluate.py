@@ -11,16 +11,18 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import matplotlib
 import numpy as np
 
 from genomehub import __version__
 from genomehub.config import EvaluateConfig
-from genomehub.errors import InputError, NotFoundError
+from genomehub.errors import ConfigError, InputError, NotFoundError
 from genomehub.files import atomic_output, require_writable_parent
 from genomehub.formats.bed import read_bed
 from genomehub.formats.vcf import FIXED_COLUMNS, Line, contig_line, write_records
 from genomehub.formats.vcf_reader import SequenceWindows, genotypes_from, read_genotypes
 from genomehub.quality.compare import Comparison, Kind, compare
+from genomehub.quality.roc_plot import FORMATS, draw_roc
 from genomehub.quality.scores import ROWS, Counted, class_table, count, inside, roc_table, score_table
 from genomehub.quality.strata import GENOTYPES, REPEATS, SIZES, TRACTS, Classes, ReferenceCodes, classify
 from genomehub.store.reference import Reference
@@ -40,6 +42,7 @@ def evaluate(
     reference_path: _PATH, truth: _PATH, calls: _PATH, *, confident: _PATH | None = None,
     strata: Mapping[str, _PATH] | None = None, sample: str | None = None, truth_sample: str | None = None,
     passing_only: bool = True, output_json: _PATH | None = None, output_vcf: _PATH | None = None,
+    output_plot: _PATH | None = None,
     config: EvaluateConfig | None = None, progress: Progress | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """Score calls against truth; return the report (docs/evaluation.md describes each field).
@@ -53,14 +56,18 @@ def evaluate(
     sample, truth_sample : which sample to read where a file has several
     passing_only : leave out records whose FILTER is neither PASS nor missing
     output_json, output_vcf : where to write the report and the annotated variants
+    output_plot : where to draw precision against recall by QUAL and GQ (.png, .svg or .pdf)
 
     Raises
     ------
+    ConfigError
+        The plot's name ends in something else.
     InputError
         A file is missing, malformed, unsorted, or of another reference.
     """
     config, progress = config or EvaluateConfig(), progress or NoProgress()
-    for path in (output_json, output_vcf):
+    _check_format(output_plot)
+    for path in (output_json, output_vcf, output_plot):
         if path is not None:
             require_writable_parent(path)
     reference = Reference.open(reference_path)
@@ -91,7 +98,29 @@ def evaluate(
     if output_vcf is not None:
         lines = _annotated_lines(reference, true, called, counted)
         write_records(output_vcf, reference.contigs, _annotated_header(reference), lines)
+    if output_plot is not None:
+        _plot(report, f"{Path(calls).name} against {Path(truth).name}", Path(output_plot))
     return report
+
+
+def _check_format(path: _PATH | None) -> None:
+    if path is not None and Path(path).suffix[1:] not in FORMATS:
+        raise ConfigError(
+            f"{path}: the plot cannot be written in this format; name it .{', .'.join(FORMATS[:-1])} or "
+            f".{FORMATS[-1]}."
+        )
+
+
+def _plot(report: dict[str, Any], title: str, path: Path) -> None:
+    figure = draw_roc(report, title)
+    with atomic_output(path) as temporary:
+        # Without dates, the same report gives the same bytes.
+        dates = {"svg": "Date", "pdf": "CreationDate"}
+        with matplotlib.rc_context({"svg.hashsalt": title}):
+            figure.savefig(
+                temporary, format=path.suffix[1:], dpi=120,
+                metadata={dates[path.suffix[1:]]: None} if path.suffix[1:] in dates else None,
+            )  # fmt: skip
 
 
 def _everything(reference: Reference) -> list[Interval]:
