@@ -168,14 +168,25 @@ def plot_errors(reports: dict[str, dict[str, Any]], ours: str, path: Path) -> No
         places = [i + number * height for i in range(len(rows))]
         axes.barh(places, [errors(row[name]) for _, row, _ in rows], height, label=name)
     axes.set(
-        yticks=[i + 0.4 - height / 2 for i in range(len(rows))], yticklabels=[label for label, _, _ in rows],
-        xlabel="false + missed", xscale="symlog",
-    )  # fmt: skip
+        yticks=[i + 0.4 - height / 2 for i in range(len(rows))],
+        yticklabels=_full([label for label, *_ in rows]),
+        xlabel="false + missed",
+        xscale="symlog",
+    )
     axes.invert_yaxis()
     axes.legend(frameon=False)
     axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(path, dpi=120)
     plt.close(figure)
+
+
+def _full(labels: Sequence[str]) -> list[str]:
+    """Labels with the kind that an indented one belongs to."""
+    kind, full = "", []
+    for label in labels:
+        kind = kind if label.startswith(" ") else label
+        full.append(f"{kind} {label.strip()}" if label.startswith(" ") else label)
+    return full
 
 
 def plot_depth(rows: list[dict[str, Any]], path: Path) -> None:

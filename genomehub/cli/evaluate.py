@@ -44,7 +44,7 @@ def _strata(ctx: click.Context, param: click.Parameter, values: tuple[str, ...])
 )  # fmt: skip
 @click.option(
     "--plot", "output_plot", type=click.Path(dir_okay=False), metavar="FILE.png|.svg|.pdf",
-    help="Draw precision against recall by QUAL and by GQ, SNVs and indels.",
+    help="Draw missed against false variants by threshold of QUAL and of GQ.",
 )  # fmt: skip
 @click.option(
     "--classes", "with_classes", is_flag=True,

@@ -56,7 +56,7 @@ def evaluate(
     sample, truth_sample : which sample to read where a file has several
     passing_only : leave out records whose FILTER is neither PASS nor missing
     output_json, output_vcf : where to write the report and the annotated variants
-    output_plot : where to draw precision against recall by QUAL and GQ (.png, .svg or .pdf)
+    output_plot : where to draw missed against false variants by QUAL and GQ (.png, .svg or .pdf)
 
     Raises
     ------
