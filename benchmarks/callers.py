@@ -143,10 +143,7 @@ def _truth(options: argparse.Namespace, runs: CallerRuns) -> Truth | None:
 
 def _score_row(runs: CallerRuns, name: str, report: dict[str, Any], **more: Any) -> dict[str, Any]:
     """A row of the history: classes of the whole, kinds of the strata."""
-    classes = {
-        label.strip() if place[1:] == ("all", "all") else "/".join(place): tables.cell(report, place)
-        for label, place in tables.CLASSES
-    }
+    classes = {"/".join(place): tables.cell(report, place) for _, place in tables.CLASSES}
     kept = ("tp_truth", "tp_calls", "fp", "fn", "f1")
     strata = {
         stratum: {kind: {key: part[kind][key] for key in kept} for kind in ("snv", "indel")}
@@ -158,7 +155,7 @@ def _score_row(runs: CallerRuns, name: str, report: dict[str, Any], **more: Any)
         "caller": name,
         "covered_bp": runs.covered_bp,
         **more,
-        "classes": {label: {key: row[key] for key in kept} for label, row in classes.items()},
+        "classes": {place: {key: row[key] for key in kept} for place, row in classes.items()},
         "strata": strata,
     }
 

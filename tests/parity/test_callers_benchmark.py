@@ -35,7 +35,7 @@ def test_compare__and_resumes(folder):
         assert row["strata"]["confident"]["snv"]["f1"] > 0.97
         assert row["strata"]["confident"]["indel"]["f1"] > 0.85
         het, hom = (row["classes"][f"all/{genotype}/snv"]["tp_truth"] for genotype in ("het", "hom"))
-        assert row["classes"]["SNV"]["tp_truth"] == het + hom
+        assert row["classes"]["all/all/snv"]["tp_truth"] == het + hom
     assert (folder / "runs" / "NA12878" / "errors.png").stat().st_size > 5_000
     again = run(*options)
     assert again.stderr.replace(first.stderr.splitlines()[-1], "").strip() == ""
