@@ -57,21 +57,23 @@ class CallSummary(NamedTuple):
 class CallTask:
     """Calls one partition; travels to workers, which open the files themselves.
 
+    identity : tells the file from an earlier one of the same name, which a worker may still have open
     read_groups : indices of the read groups to use, None for all reads
     """
 
     reference: str
     alignments: str
+    identity: str
     config: CallConfig
     read_groups: tuple[int, ...] | None
 
     def __call__(self, interval: Interval) -> RegionCalls:
-        reference, reader = _open(self.reference, self.alignments)
+        reference, reader = _open(self.reference, self.alignments, self.identity)
         return call_partition(reference, reader, interval, self.config, self.read_groups)
 
 
 @functools.lru_cache(maxsize=1)
-def _open(reference: str, alignments: str) -> tuple[Reference, AlignmentReader]:
+def _open(reference: str, alignments: str, identity: str) -> tuple[Reference, AlignmentReader]:
     """Open once per process: readers keep no position, so threads share them."""
     opened = Reference.open(reference)
     return opened, AlignmentReader(alignments, opened)
@@ -122,11 +124,12 @@ def call(
             require_writable_parent(path)
     _refuse_to_replace(Path(output))
     partitions = list(cut(intervals, config.partition_bp))
+    identity = _identity(Path(alignments))
     writer = VariantStoreWriter(
         output, name, reference.contigs, reference.digest, filter_descriptions(config), partitions,
-        source_attributes(config), inputs_digest=_identity(Path(alignments)),
+        source_attributes(config), inputs_digest=identity,
     )  # fmt: skip
-    task = CallTask(str(reference.path), str(Path(alignments).absolute()), config, groups)
+    task = CallTask(str(reference.path), str(Path(alignments).absolute()), identity, config, groups)
     _run(task, partitions, writer, threads, scheduler_file, progress)
     peaks = {"calling": peak_rss_bytes()}
     store = VariantStore.open(writer.finalise())
