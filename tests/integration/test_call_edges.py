@@ -14,7 +14,7 @@ from pathlib import Path
 import pysam
 import pytest
 from builders.alignment_files import make_reference, write_bam
-from builders.calling import aligned_read, apply_edits, random_sequence
+from builders.calling import aligned_read, apply_edits, random_sequence, segments
 
 from genomehub.cli import run
 from genomehub.store.variants import VariantStore
@@ -73,24 +73,15 @@ SECOND = [
 ]
 
 
-def segments(head):
+def reads():
     rng = random.Random(5)
     spans = [(0, LENGTH - READ - 100, 15 * LENGTH // READ), (32_850, 33_050, 4_000)]
-    reads = []
     for edits in (FIRST, SECOND):
         sequence, places = apply_edits(SEQUENCE, [edit for edit, _ in edits])
         for first, last, n_reads in spans:
-            begins = [rng.randrange(first, last) for _ in range(n_reads)]
-            reads += [aligned_read(sequence, places, begin, READ) for begin in begins]
-    for i, read in enumerate(sorted(reads, key=lambda read: (read.start, read.bases))):
-        record = pysam.AlignedSegment(head)
-        record.query_name, record.flag, record.mapping_quality = f"r{i}", 16 * rng.randrange(2), 60
-        record.reference_id, record.reference_start = 0, read.start
-        record.cigartuples = [("MIDNS".index(op), n) for n, op in read.cigar]
-        record.query_sequence = read.bases
-        record.query_qualities = pysam.qualitystring_to_array("D" * READ)
-        record.set_tag("RG", "a")
-        yield record
+            for _ in range(n_reads):
+                begin, flag = rng.randrange(first, last), 16 * rng.randrange(2)
+                yield aligned_read(sequence, places, begin, READ, flag=flag)
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +97,7 @@ def bam(tmp_path_factory):
             "RG": [{"ID": "a", "SM": "NA1"}],
         }
     )  # fmt: skip
-    return write_bam(tmp_path_factory.mktemp("bam") / "in.bam", head, segments(head))
+    return write_bam(tmp_path_factory.mktemp("bam") / "in.bam", head, segments(head, reads()))
 
 
 def files(folder):
