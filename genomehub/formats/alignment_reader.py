@@ -226,7 +226,8 @@ class AlignmentReader:
         name = data[record + decode.FIXED : record + decode.FIXED + int(data[record + 12]) - 1].tobytes()
         contig, start = data[record + 4 : record + 12].view("<i4").tolist()
         place = f" at {self.header.contig_names[contig]}:{start + 1}" if contig >= 0 else ""
-        where = f'read "{name.decode(errors="replace")}"{place}'
+        shown = "".join(map(chr, (byte if 32 <= byte < 127 else ord("?") for byte in name)))
+        where = f'read "{shown}"{place}'
         if fault == decode.CIGAR_LENGTH:
             return InputError(
                 f"{self.path}: the CIGAR of {where} has another length than its bases. Make the file again, "
