@@ -117,6 +117,20 @@ def mutate_fields(rng, body):
     return bytes(body)
 
 
+def written(folder, suffix, data, index):
+    path = folder / f"d.{suffix}"
+    path.write_bytes(data)
+    path.with_name(f"d.{suffix}.{'crai' if suffix == 'cram' else 'bai'}").write_bytes(index)
+    return path
+
+
+def call_file(genome, path):
+    with AlignmentReader(path, genome) as reader:
+        for interval in (Interval(0, 0, 1_400), Interval(0, 1_400, LENGTH)):
+            calls = call_partition(genome, reader, interval, CONFIG)
+            parts.complete(calls, interval, 1 + len(filter_descriptions(CONFIG)))
+
+
 def run_call_cases(kind, whole, seeds, folder, reference):
     """Call a number of damaged files; returns how many ended in calls.
 
@@ -129,19 +143,14 @@ def run_call_cases(kind, whole, seeds, folder, reference):
     """
     folder.mkdir(parents=True, exist_ok=True)
     genome, n_called = Reference.open(reference), 0
+    call_file(genome, written(folder, "bam", whole["bam"], whole["bai"]))  # kernels are loaded, or compiled
     for seed in seeds:
         (folder / "started").write_text(f"{kind} {seed}")
         faulthandler.dump_traceback_later(HANG_SECONDS, exit=True)
         data, index = damaged_files(random.Random(f"{kind} {seed}"), kind, whole)
-        is_cram = kind.startswith("cra")
-        path = folder / ("d.cram" if is_cram else "d.bam")
-        path.write_bytes(data)
-        path.with_name(path.name + (".crai" if is_cram else ".bai")).write_bytes(index)
+        path = written(folder, "cram" if kind.startswith("cra") else "bam", data, index)
         try:
-            with AlignmentReader(path, genome) as reader:
-                for interval in (Interval(0, 0, 1_400), Interval(0, 1_400, LENGTH)):
-                    calls = call_partition(genome, reader, interval, CONFIG)
-                    parts.complete(calls, interval, 1 + len(filter_descriptions(CONFIG)))
+            call_file(genome, path)
             n_called += 1
         except GenomehubError as error:
             if not str(error).strip() or "\n" in str(error):
