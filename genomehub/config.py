@@ -166,6 +166,8 @@ class CallConfig:
     min_mapping_quality : MAPQ below which a read is not looked at
     min_base_quality : bases below do not count in pileups, and ends of reads below are cut
     missing_base_quality : what a read without qualities (255) is taken for
+    max_starts : reads that may begin within 100 bp of the genome; of more, a fixed draw by name is taken, so
+        that depth ends at about 5 times the reads' length and memory and time are bounded
     min_read_length : bp of a read within an active region's surroundings below which it takes no part
     max_reads : reads of one active region that are compared; of more, a draw by name is taken
     Active regions
@@ -208,6 +210,7 @@ class CallConfig:
     min_mapping_quality: int = 20
     min_base_quality: int = 10
     missing_base_quality: int = 20
+    max_starts: int = 500
     min_read_length: int = 15
     max_reads: int = 1000
     min_support: int = 2

@@ -16,17 +16,20 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from genomehub.config import CallConfig, as_dict
+from genomehub.cost import peak_rss_bytes
 from genomehub.errors import ConfigError, InputError
 from genomehub.files import require_writable_parent
-from genomehub.formats.alignment_reader import AlignmentReader
+from genomehub.formats.alignment_depth import select_records, thinned
+from genomehub.formats.alignment_reader import AlignmentReader, concatenate_records
 from genomehub.formats.bed import read_bed
 from genomehub.formats.vcf import write_gvcf, write_vcf
 from genomehub.pipeline.workers import Workers
 from genomehub.store.reference import Reference
 from genomehub.store.variants import VariantStore, VariantStoreWriter
-from genomehub.types import Contig, Interval, NoProgress, Progress, Records, RegionCalls
+from genomehub.types import Contig, Interval, NoProgress, Progress, RegionCalls
 from genomehub.variants.caller import call_interval
 from genomehub.variants.genotypes import filter_descriptions
+from genomehub.variants.pileup import EXCLUDED
 
 #: Parameters that say how the work is cut; results do not depend on them, so the store does not name them.
 _WITHOUT_EFFECT = ("partition_bp",)
@@ -37,6 +40,7 @@ class CallSummary(NamedTuple):
 
     sample : name; n_partitions : tasks; n_variants, n_pass : sites, and those that pass all filters
     n_snvs, n_indels : of those that pass; called_bp : bases in reference blocks
+    peak_rss_bytes : largest resident memory of this process until the end of each stage; names of stages
     """
 
     sample: str
@@ -46,27 +50,30 @@ class CallSummary(NamedTuple):
     n_snvs: int
     n_indels: int
     called_bp: int
+    peak_rss_bytes: dict[str, int]
 
 
 @dataclasses.dataclass(frozen=True)
 class CallTask:
     """Calls one partition; travels to workers, which open the files themselves.
 
+    identity : tells the file from an earlier one of the same name, which a worker may still have open
     read_groups : indices of the read groups to use, None for all reads
     """
 
     reference: str
     alignments: str
+    identity: str
     config: CallConfig
     read_groups: tuple[int, ...] | None
 
     def __call__(self, interval: Interval) -> RegionCalls:
-        reference, reader = _open(self.reference, self.alignments)
+        reference, reader = _open(self.reference, self.alignments, self.identity)
         return call_partition(reference, reader, interval, self.config, self.read_groups)
 
 
 @functools.lru_cache(maxsize=1)
-def _open(reference: str, alignments: str) -> tuple[Reference, AlignmentReader]:
+def _open(reference: str, alignments: str, identity: str) -> tuple[Reference, AlignmentReader]:
     """Open once per process: readers keep no position, so threads share them."""
     opened = Reference.open(reference)
     return opened, AlignmentReader(alignments, opened)
@@ -117,18 +124,22 @@ def call(
             require_writable_parent(path)
     _refuse_to_replace(Path(output))
     partitions = list(cut(intervals, config.partition_bp))
+    identity = _identity(Path(alignments))
     writer = VariantStoreWriter(
         output, name, reference.contigs, reference.digest, filter_descriptions(config), partitions,
-        source_attributes(config), inputs_digest=_identity(Path(alignments)),
+        source_attributes(config), inputs_digest=identity,
     )  # fmt: skip
-    task = CallTask(str(reference.path), str(Path(alignments).absolute()), config, groups)
+    task = CallTask(str(reference.path), str(Path(alignments).absolute()), identity, config, groups)
     _run(task, partitions, writer, threads, scheduler_file, progress)
+    peaks = {"calling": peak_rss_bytes()}
     store = VariantStore.open(writer.finalise())
+    peaks["joining"] = peak_rss_bytes()
     if vcf is not None:
         write_vcf(store, vcf)
     if gvcf is not None:
         write_gvcf(store, reference, gvcf)
-    return summarise(store, name, len(partitions))
+    peaks["exporting"] = peak_rss_bytes()
+    return summarise(store, name, len(partitions), peaks)
 
 
 def _run(
@@ -156,7 +167,8 @@ def call_partition(
 ) -> RegionCalls:  # fmt: skip
     """Call one partition: fetch reference and reads of its surroundings, then ``variants.caller``.
 
-    A partition without known bases or without reads costs next to nothing and is empty.
+    A partition without known bases or without reads costs next to nothing and is empty. Where reads pile up,
+    a draw of them is looked at (``config.max_starts``).
     """
     length = reference.contigs[interval.contig_index].length
     start = max(0, interval.start - config.padding_bp)
@@ -164,30 +176,16 @@ def call_partition(
     codes = reference.sequence(interval.contig_index, start, end)
     if not (codes[interval.start - start : interval.end - start] <= 3).any():
         return RegionCalls({}, {})
-    records = reader.fetch(Interval(interval.contig_index, start, end))
+    pieces = reader.fetch_pieces(
+        Interval(interval.contig_index, start, end), int(EXCLUDED), config.min_mapping_quality
+    )
     if read_groups is not None:
-        records = select_records(records, np.isin(records.read_group, np.array(read_groups, dtype=np.int16)))
+        groups = np.array(read_groups, dtype=np.int16)
+        pieces = (select_records(piece, np.isin(piece.read_group, groups)) for piece in pieces)
+    records = concatenate_records(list(thinned(pieces, config.max_starts)))
     if records.start.size == 0:
         return RegionCalls({}, {})
     return call_interval(records, codes, start, interval, config)
-
-
-def select_records(records: Records, keep: np.ndarray) -> Records:
-    """Return the records where ``keep`` ((n,) bool) says so."""
-
-    def ragged(values: np.ndarray, offsets: np.ndarray) -> np.ndarray:
-        return values[np.repeat(keep, np.diff(offsets))]
-
-    def starts(offsets: np.ndarray) -> np.ndarray:
-        return np.concatenate([[0], np.cumsum(np.diff(offsets)[keep])]).astype(np.int64)
-
-    flat = {"cigars", "cigar_offsets", "bases", "quals", "offsets"}
-    rows = {name: getattr(records, name)[keep] for name in Records._fields if name not in flat}
-    return Records(
-        cigars=ragged(records.cigars, records.cigar_offsets), cigar_offsets=starts(records.cigar_offsets),
-        bases=ragged(records.bases, records.offsets), quals=ragged(records.quals, records.offsets),
-        offsets=starts(records.offsets), **rows,
-    )  # fmt: skip
 
 
 def choose_sample(reader: AlignmentReader, sample: str | None) -> tuple[str, tuple[int, ...] | None]:
@@ -238,7 +236,7 @@ def source_attributes(config: CallConfig) -> dict[str, Any]:
     return {"call_config": json.loads(json.dumps(parameters)), "call_config_sha256": digest}
 
 
-def summarise(store: VariantStore, sample: str, n_partitions: int) -> CallSummary:
+def summarise(store: VariantStore, sample: str, n_partitions: int, peaks: dict[str, int]) -> CallSummary:
     """Count the sites of a store by kind."""
     lengths = np.strings.str_len(store["variant_allele"])
     star = store["variant_allele"] == "*"
@@ -246,7 +244,9 @@ def summarise(store: VariantStore, sample: str, n_partitions: int) -> CallSummar
     indel = ((lengths != lengths[:, :1]) & (lengths > 0) & ~star).any(axis=1)
     called_bp = int((store["block_end"].astype(np.int64) - store["block_start"]).sum())
     n_indels, n_pass = int((passes & indel).sum()), int(passes.sum())
-    return CallSummary(sample, n_partitions, passes.size, n_pass, n_pass - n_indels, n_indels, called_bp)
+    return CallSummary(
+        sample, n_partitions, passes.size, n_pass, n_pass - n_indels, n_indels, called_bp, peaks
+    )
 
 
 def _identity(path: Path) -> str:

@@ -11,6 +11,7 @@ from builders.calling import aligned_read, apply_edits, random_sequence
 from genomehub.cli import run
 from genomehub.config import CallConfig
 from genomehub.errors import InputError
+from genomehub.formats.alignment_depth import select_records
 from genomehub.pipeline import call as pipeline
 from genomehub.store.variants import VariantStore
 from genomehub.types import Interval
@@ -205,7 +206,7 @@ def test_select_records__keeps_rows_and_their_parts(reference, bam):
     with pipeline.AlignmentReader(bam, reference) as reader:
         records = reader.fetch(Interval(0, 2_900, 3_100))
     keep = np.arange(records.start.size) % 3 == 0
-    few = pipeline.select_records(records, keep)
+    few = select_records(records, keep)
     for j, i in enumerate(np.flatnonzero(keep)):
         assert few.start[j] == records.start[i]
         for flat, offsets in (("bases", "offsets"), ("cigars", "cigar_offsets")):
