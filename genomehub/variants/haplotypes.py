@@ -25,6 +25,8 @@ _OVERHANG = 20
 _MAX_EVENTS = 64
 #: Pairs of events are tried up to so many places apart in the region's list.
 _MAX_LAG = 4
+#: bp outside of its region at which an event may come to lie.
+_MAX_STRAY = 100
 #: Reads that must carry a set of events that is not a single one.
 _MIN_SET_READS = 2
 
@@ -290,7 +292,11 @@ def _distinct(
 
 
 def events_of(haplotypes: Haplotypes, regions: np.ndarray, window: Window) -> Events:
-    """Align haplotypes to the reference and list the distinct events of each region inside it."""
+    """Align haplotypes to the reference and list the distinct events of each region.
+
+    An indel may come to lie outside of the region when the whole haplotype is aligned; it belongs to the
+    region unless it stands in another one.
+    """
     n_regions = regions.shape[0]
     region = np.repeat(np.arange(n_regions), np.diff(haplotypes.region_offsets))
     found, key, offsets = event_kernels.haplotype_events(
@@ -301,7 +307,11 @@ def events_of(haplotypes: Haplotypes, regions: np.ndarray, window: Window) -> Ev
         window.reference,
     )
     place = np.repeat(region, np.diff(offsets))
-    inside = (found[:, 0] >= regions[place, 0]) & (found[:, 0] < regions[place, 1])
+    before = np.concatenate([[0], regions[:-1, 1]])
+    first = np.maximum(before, regions[:, 0] - _MAX_STRAY)
+    behind = np.append(regions[1:, 0], window.reference.size)
+    last = np.minimum(behind, regions[:, 1] + _MAX_STRAY)
+    inside = (found[:, 0] >= first[place]) & (found[:, 0] < last[place])
     owner = np.repeat(np.arange(region.size), np.diff(offsets))[inside]
     found, key, place = found[inside], key[inside], place[inside]
     row, ref_length, alt_length = found[:, 0], found[:, 1], found[:, 3] - found[:, 2]
