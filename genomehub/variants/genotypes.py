@@ -6,6 +6,7 @@ import numpy as np
 
 from genomehub.config import CallConfig
 from genomehub.kernels import genotype as kernels
+from genomehub.kernels.diplotypes import join_sites
 from genomehub.kernels.events import Events
 from genomehub.kernels.genotype import MAX_ALLELES, STAR, GenotypeModel, Genotypes, ReadTraits
 from genomehub.kernels.region_reads import RegionReads
@@ -134,6 +135,10 @@ def genotype_all(
     genotypes = kernels.genotype_sites(
         sites, evidence.events, evidence.reads, traits, evidence.haplotypes.region_offsets,
         evidence.fragments, evidence.fragment_offsets, evidence.fits, priors, evidence.model,
+    )  # fmt: skip
+    join_sites(
+        sites, evidence.events, evidence.reads, evidence.haplotypes.region_offsets, evidence.fragments,
+        evidence.fragment_offsets, evidence.fits, priors, evidence.model, genotypes,
     )  # fmt: skip
     return genotypes, posteriors(genotypes, config)
 
