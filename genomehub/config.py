@@ -178,7 +178,7 @@ class CallConfig:
     max_tract : a region grows over the tandem repeats it touches, at most so far on each side
     Haplotypes and likelihoods
     flank : bp around a region within which reads are compared
-    max_haplotypes : candidates of one region, the reference among them
+    max_haplotypes : candidates of one region, the reference among them; assembled ones come on top
     assembly_kmers : k of the local assembly, tried in turn until the graph has no cycle
     assembly_flank : bp around a region within which reads are assembled
     max_paths : likeliest paths of a region's graph that become haplotypes
@@ -225,7 +225,7 @@ class CallConfig:
     max_tract: int = 100
     flank: int = 60
     max_haplotypes: int = 24
-    assembly_kmers: tuple[int, ...] = (15, 25, 35, 45, 55)
+    assembly_kmers: tuple[int, ...] = (15, 25, 35, 45, 55, 75, 95)
     assembly_flank: int = 100
     max_paths: int = 8
     clip_reach: int = 20

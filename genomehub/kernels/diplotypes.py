@@ -121,7 +121,8 @@ def join_sites(
 
     Notes
     -----
-    What kernels.artefacts added to a homozygote is added again.
+    What kernels.artefacts added to a homozygote is added again, and where it was not the likeliest genotype
+    it stays at least as near to that: pairs say nothing about where fragments come from.
     """
     s = 0
     while s < sites.shape[0]:
@@ -161,17 +162,12 @@ def _columns(alleles, site):
 
 @inline
 def _join_site(pairs, priors, column, chosen, table, present, own, likelihood):
-    artefact = np.zeros(chosen.size)
-    for a in range(chosen.size):
-        alone = 0.0
-        for f in range(table.shape[0]):
-            if present[f]:
-                alone += table[f, chosen[a]]
-        artefact[a] = max(likelihood[genotype_number(a, a)] - alone, 0.0)
+    gain, behind = _artefacts(chosen, table, present, likelihood)
     place = np.full(table.shape[1], -1, dtype=np.int64)
     for a in range(chosen.size):
         place[chosen[a]] = a
     likelihood[: genotype_number(0, chosen.size)] = -np.inf
+    best = -np.inf
     for i in range(column.size):
         for j in range(i, column.size):
             a, b = place[column[i]], place[column[j]]
@@ -179,5 +175,27 @@ def _join_site(pairs, priors, column, chosen, table, present, own, likelihood):
                 g = genotype_number(a, b)
                 value = pairs[i, j] + CLUSTERING * (priors[i, j] - own[g])
                 likelihood[g] = max(likelihood[g], value)
+                best = max(best, value)
     for a in range(chosen.size):
-        likelihood[genotype_number(a, a)] += artefact[a]
+        g = genotype_number(a, a)
+        likelihood[g] = max(likelihood[g] + gain[a], best + behind[a])
+
+
+@inline
+def _artefacts(chosen, table, present, likelihood):
+    """What artefact models added to each homozygote, and how far behind the likeliest genotype that left it.
+
+    0 and -inf where they added nothing; the latter also where the homozygote is the likeliest.
+    """
+    best = likelihood[: genotype_number(0, chosen.size)].max()
+    gain, behind = np.zeros(chosen.size), np.full(chosen.size, -np.inf)
+    for a in range(chosen.size):
+        alone = 0.0
+        for f in range(table.shape[0]):
+            if present[f]:
+                alone += table[f, chosen[a]]
+        value = likelihood[genotype_number(a, a)]
+        if value > alone + 1e-6:
+            gain[a] = value - alone
+            behind[a] = value - best if value < best else -np.inf
+    return gain, behind

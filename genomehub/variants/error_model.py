@@ -21,8 +21,8 @@ from genomehub.variants.pileup import as_alignments, make_window, usable_reads
 _FLANK = 10
 #: Reads over a repeat without which its genotype is anybody's guess.
 _MIN_READS = 8
-#: The default costs weigh as much as so many reads.
-_DEFAULT_READS = 50.0
+#: The default costs weigh as much as so many reads: ten repeats at 30x, lest one of strange spelling decides.
+_DEFAULT_READS = 300.0
 _N_ROUNDS = 20
 #: Two lengths that are wrong are as likely: a unit more, a unit less.
 _SHARE_OF_LENGTH = 0.5
@@ -97,12 +97,12 @@ def slippage_rate(n_reads: np.ndarray, n_off: np.ndarray, n_neither: np.ndarray,
 
     Examples
     --------
-    Ten repeats, nine of them without an error, one a heterozygote:
+    Hundred repeats, ninety of them without an error, ten heterozygotes:
 
-    >>> n = np.full(10, 200)
-    >>> off, neither = np.array([0] * 9 + [100]), np.zeros(10, dtype=np.int64)
-    >>> bool(slippage_rate(n, off, neither, usual=0.01) < 0.0005)
-    True
+    >>> n, neither = np.full(100, 30), np.zeros(100, dtype=np.int64)
+    >>> off = np.array([0] * 90 + [15] * 10)
+    >>> round(slippage_rate(n, off, neither, usual=0.01), 5)
+    0.00091
     """
     rate, het = usual, 0.1
     for _ in range(_N_ROUNDS):

@@ -236,7 +236,7 @@ def with_assembled(
     haplotypes: Haplotypes, alignments: Alignments, reads: RegionReads, uncertain: np.ndarray, window: Window,
     config: CallConfig,
 ) -> Haplotypes:  # fmt: skip
-    """Add the haplotypes that local assembly of some regions gives, as far as there is room.
+    """Add the haplotypes that local assembly of some regions gives.
 
     Parameters
     ----------
@@ -275,7 +275,7 @@ def _assemble(
 def _distinct(
     sequences: np.ndarray, offsets: np.ndarray, region: np.ndarray, haplotypes: Haplotypes, config: CallConfig
 ) -> Haplotypes:
-    """Sort sequences by region, keep the first of equal ones and at most ``max_haplotypes`` of a region."""
+    """Sort sequences by region, keep the first of equal ones and so many of a region as can be."""
     key = sequence_keys(sequences, offsets[:-1], offsets[1:])
     by_key = np.lexsort((key, region))
     keep = np.zeros(key.size, dtype=bool)
@@ -283,7 +283,8 @@ def _distinct(
     order = np.flatnonzero(keep)
     order = order[np.argsort(region[order], kind="stable")]
     place = region[order]
-    order = order[np.arange(order.size) - np.searchsorted(place, place) < config.max_haplotypes]
+    most = config.max_haplotypes + config.max_paths
+    order = order[np.arange(order.size) - np.searchsorted(place, place) < most]
     starts = _starts(offsets[order + 1] - offsets[order])
     out = np.empty(starts[-1], dtype=np.uint8)
     cut_reads(sequences, offsets[order], offsets[order + 1], starts, out)
