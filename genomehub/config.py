@@ -180,13 +180,16 @@ class CallConfig:
     max_tract : a region grows over the tandem repeats it touches, at most so far on each side
     Haplotypes and likelihoods
     flank : bp around a region within which reads are compared
-    max_haplotypes : candidates of one region, the reference among them
+    max_haplotypes : candidates of one region, the reference among them; assembled ones come on top
     assembly_kmers : k of the local assembly, tried in turn until the graph has no cycle
     assembly_flank : bp around a region within which reads are assembled
     max_paths : likeliest paths of a region's graph that become haplotypes
     clip_reach : bp around a soft clip that its region holds, so that both ends of a deletion share one
     min_spanning : reads that must span a region for it to do without assembly
     max_gap_open : cost of a gap outside of repeats (repeats: variants.likelihoods)
+    calibrate : measure gap costs in repeats on the sample before calling (variants.error_model)
+    calibration_cells, calibration_cell_bp : number and span of the stretches they are measured on
+    gap_open : the costs, by unit length (0-8) and repeats (0-20); empty: the defaults of variants.likelihoods
     low_base_quality, lowered_base_quality : bases below the former are compared with the latter
     Genotypes
     snv_rate, indel_rate : probability that a base is heterozygous for one (repeats: variants.likelihoods)
@@ -225,12 +228,16 @@ class CallConfig:
     max_tract: int = 100
     flank: int = 60
     max_haplotypes: int = 24
-    assembly_kmers: tuple[int, ...] = (15, 25, 35, 45, 55)
+    assembly_kmers: tuple[int, ...] = (15, 25, 35, 45, 55, 75, 95)
     assembly_flank: int = 100
     max_paths: int = 8
     clip_reach: int = 20
     min_spanning: int = 4
     max_gap_open: int = 45
+    calibrate: bool = True
+    calibration_cells: int = 150
+    calibration_cell_bp: int = 20_000
+    gap_open: tuple[tuple[int, ...], ...] = ()
     low_base_quality: int = 18
     lowered_base_quality: int = 6
     snv_rate: float = 1e-3

@@ -35,13 +35,17 @@ _log = logging.getLogger("genomehub.call")
     "--partition-bp", type=click.IntRange(min=1_000), default=CallConfig.partition_bp, show_default=True,
     help="Span of one task, bp; calls do not depend on it.",
 )  # fmt: skip
+@click.option(
+    "--calibrate/--no-calibrate", default=CallConfig.calibrate, show_default=True,
+    help="Measure on the sample how often reads err in tandem repeats, or take usual rates.",
+)  # fmt: skip
 @threads_option
 @scheduler_option
 @json_option
 @verbosity_options
 def command(
-    alignments: str, reference: str, output: str, min_mapping_quality: int, partition_bp: int, as_json: bool,
-    **options: Any,
+    alignments: str, reference: str, output: str, min_mapping_quality: int, partition_bp: int,
+    calibrate: bool, as_json: bool, **options: Any,
 ) -> None:  # fmt: skip
     """Call SNVs, indels and reference blocks of one sample.
 
@@ -55,7 +59,9 @@ def command(
     """
     from genomehub.pipeline.call import call  # loads the kernels
 
-    config = CallConfig(min_mapping_quality=min_mapping_quality, partition_bp=partition_bp)
+    config = CallConfig(
+        min_mapping_quality=min_mapping_quality, partition_bp=partition_bp, calibrate=calibrate
+    )
     with TerminalProgress() as progress:
         summary = call(reference, alignments, output, config=config, progress=progress, **options)
     _log.info(

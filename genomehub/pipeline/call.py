@@ -28,6 +28,7 @@ from genomehub.store.reference import Reference
 from genomehub.store.variants import VariantStore, VariantStoreWriter
 from genomehub.types import Contig, Interval, NoProgress, Progress, RegionCalls
 from genomehub.variants.caller import call_interval
+from genomehub.variants.error_model import Slippage
 from genomehub.variants.genotypes import filter_descriptions
 from genomehub.variants.pileup import EXCLUDED
 
@@ -116,9 +117,11 @@ def call(
     """
     config, progress = config or CallConfig(), progress or NoProgress()
     reference = Reference.open(reference_path)
+    intervals = read_bed(regions, reference) if regions is not None else whole_genome(reference.contigs)
     with AlignmentReader(alignments, reference) as reader:
         name, groups = choose_sample(reader, sample)
-    intervals = read_bed(regions, reference) if regions is not None else whole_genome(reference.contigs)
+        if config.calibrate:
+            config = calibrated(reference, reader, intervals, config, groups)
     for path in (output, vcf, gvcf):
         if path is not None:
             require_writable_parent(path)
@@ -161,6 +164,38 @@ def _run(
     progress.finish()
 
 
+def calibrated(
+    reference: Reference, reader: AlignmentReader, intervals: Sequence[Interval], config: CallConfig,
+    read_groups: Sequence[int] | None = None,
+) -> CallConfig:  # fmt: skip
+    """Measure the sample's gap costs in repeats on stretches spread evenly over ``intervals``.
+
+    Which stretches depends on the intervals alone, so the costs are the same however the work is cut.
+    """
+    size, slippage = config.calibration_cell_bp, Slippage()
+    cells = sorted({(part.contig_index, part.start // size) for part in cut(intervals, size)})
+    n = min(len(cells), config.calibration_cells)
+    for k in range(n):
+        contig_index, number = cells[k * len(cells) // n]
+        start = number * size
+        cell = Interval(contig_index, start, min(start + size, reference.contigs[contig_index].length))
+        records = _fetch(reader, cell, config, read_groups)
+        if records.start.size:
+            slippage.add(records, reference.sequence(*cell), start, config)
+    return dataclasses.replace(config, gap_open=slippage.gap_open(config))
+
+
+def _fetch(
+    reader: AlignmentReader, interval: Interval, config: CallConfig, read_groups: Sequence[int] | None
+) -> Records:
+    """Records that may count, a draw of them where they pile up (``config.max_starts``)."""
+    pieces = reader.fetch_pieces(interval, int(EXCLUDED), config.min_mapping_quality)
+    if read_groups is not None:
+        groups = np.array(read_groups, dtype=np.int16)
+        pieces = (select_records(piece, np.isin(piece.read_group, groups)) for piece in pieces)
+    return concatenate_records(list(thinned(pieces, config.max_starts)))
+
+
 def call_partition(
     reference: Reference, reader: AlignmentReader, interval: Interval, config: CallConfig,
     read_groups: Sequence[int] | None = None,
@@ -176,13 +211,7 @@ def call_partition(
     codes = reference.sequence(interval.contig_index, start, end)
     if not (codes[interval.start - start : interval.end - start] <= 3).any():
         return RegionCalls({}, {})
-    pieces = reader.fetch_pieces(
-        Interval(interval.contig_index, start, end), int(EXCLUDED), config.min_mapping_quality
-    )
-    if read_groups is not None:
-        groups = np.array(read_groups, dtype=np.int16)
-        pieces = (select_records(piece, np.isin(piece.read_group, groups)) for piece in pieces)
-    records = concatenate_records(list(thinned(pieces, config.max_starts)))
+    records = _fetch(reader, Interval(interval.contig_index, start, end), config, read_groups)
     if records.start.size == 0:
         return RegionCalls({}, {})
     return call_interval(records, codes, start, interval, config)

@@ -90,11 +90,14 @@ def genotype_regions(
 ) -> Genotyped:  # fmt: skip
     """Genotype every event of every candidate haplotype of the regions ((n, 2) int64, rows).
 
-    Regions with soft clips (``has_clips``) and those that few reads span are assembled.
+    Regions with soft clips (``has_clips``), those that few reads span, and those with more candidates than
+    are tried are assembled.
     """
     reads = select_reads(records, alignments, usable, regions, config.flank, window, config)
     haplotypes = candidate_haplotypes(alignments, reads, regions, window, config)
-    uncertain = np.flatnonzero(has_clips | (spanning_reads(reads, regions) < config.min_spanning))
+    full = np.diff(haplotypes.region_offsets) >= config.max_haplotypes
+    few = spanning_reads(reads, regions) < config.min_spanning
+    uncertain = np.flatnonzero(has_clips | few | full)
     if uncertain.size:
         wide = select_reads(
             records, alignments, usable, regions[uncertain], config.assembly_flank, window, config

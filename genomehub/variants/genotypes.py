@@ -6,10 +6,11 @@ import numpy as np
 
 from genomehub.config import CallConfig
 from genomehub.kernels import genotype as kernels
+from genomehub.kernels.diplotypes import join_sites
 from genomehub.kernels.events import Events
 from genomehub.kernels.genotype import MAX_ALLELES, STAR, GenotypeModel, Genotypes, ReadTraits
 from genomehub.kernels.region_reads import RegionReads
-from genomehub.kernels.repeats import MAX_REPEATS
+from genomehub.kernels.repeats import MAX_REPEATS, indel_repeats
 from genomehub.kernels.statistics import fisher_strand, rank_sum
 from genomehub.types import FLOAT32_MISSING, INT_FILL, Flag, Records
 from genomehub.variants.haplotypes import Haplotypes
@@ -64,20 +65,17 @@ def group_sites(events: Events) -> np.ndarray:
     return np.stack([region[first], first, last], axis=1).astype(np.int64)
 
 
-def event_priors(events: Events, window: Window, config: CallConfig) -> np.ndarray:
+def event_priors(events: Events, haplotypes: Haplotypes, window: Window, config: CallConfig) -> np.ndarray:
     """Return (n_events,) float64: log10 probability that the place is heterozygous for the event.
 
-    An indel of whole units of the tandem repeat behind it has the repeat's rate, any other the base rate.
+    An indel of whole units that the reference repeats there has the repeat's rate, any other the base rate.
     """
     change = (events.alt_end - events.alt_begin) - events.ref_length
-    row = np.minimum(events.row + 1, window.reference.size - 1)
-    period = window.period[row].astype(np.int64)
-    repeats = np.where(
-        period > 0, (window.tract_end[row] - window.tract_start[row]) // np.maximum(period, 1), 1
-    )
-    whole = (period > 0) & (change % np.maximum(period, 1) == 0)
+    unit, repeats = indel_repeats(events, haplotypes.sequences, window.reference).T
     table = indel_prior_table(config)
-    rate = np.where(whole, table[np.maximum(period, 1), np.clip(repeats, 1, MAX_REPEATS)], table[1, 1])
+    rate = np.where(
+        repeats > 0, table[np.maximum(unit, 1), np.clip(repeats, 1, MAX_REPEATS)], np.log10(config.indel_rate)
+    )
     return np.where(change == 0, np.log10(config.snv_rate), rate)
 
 
@@ -132,11 +130,15 @@ def genotype_all(
     sites: np.ndarray, evidence: Evidence, window: Window, config: CallConfig
 ) -> tuple[Genotypes, Posteriors]:
     """Genotype every site."""
-    priors = event_priors(evidence.events, window, config)
+    priors = event_priors(evidence.events, evidence.haplotypes, window, config)
     traits = read_traits(evidence.records, evidence.reads)
     genotypes = kernels.genotype_sites(
         sites, evidence.events, evidence.reads, traits, evidence.haplotypes.region_offsets,
         evidence.fragments, evidence.fragment_offsets, evidence.fits, priors, evidence.model,
+    )  # fmt: skip
+    join_sites(
+        sites, evidence.events, evidence.reads, evidence.haplotypes.region_offsets, evidence.fragments,
+        evidence.fragment_offsets, evidence.fits, priors, evidence.model, genotypes,
     )  # fmt: skip
     return genotypes, posteriors(genotypes, config)
 

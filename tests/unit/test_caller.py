@@ -140,6 +140,17 @@ def _clipped(read):
     return read._replace(start=read.start + before, cigar=[(before + n, "S"), (after, "M")])
 
 
+def test_call_interval__deletion_that_moves_out_of_its_region():
+    """20:37258690-37258830 of NA12878: aligners open one gap of 23 bp, the haplotype spells gaps of 18 and 5.
+
+    The first stands 18 bp in front of what reads show; it was left out, and the second reported alone.
+    """
+    text = "CCTCCTCCTTCTTTTTTCTTTCTTTCTTTCTTTCTTTTTCTTTCTTTCTTTCTTTGTTTTTCTTTTCTTTCTCTTTCTTTCCTTTCTTTC"
+    as_aligned = [(537, "T", "G"), (538, text[38:62], text[38])]
+    found = called(context(text), [], as_aligned, length=150, depth=40)
+    assert found == [(517, ["CTTTCTTTCTTTCTTTCTT", "C"], [0, 1]), (556, ["TTTTTC", "T"], [0, 1])]
+
+
 def test_call_interval__low_mapping_quality_is_ignored():
     reference = context(MIDDLE)
     records = diploid_reads(reference, [], [(505, "G", "T")])
