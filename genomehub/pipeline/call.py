@@ -25,8 +25,8 @@ from genomehub.pipeline.workers import Workers
 from genomehub.store.reference import Reference
 from genomehub.store.variants import VariantStore, VariantStoreWriter
 from genomehub.types import Contig, Interval, NoProgress, Progress, Records, RegionCalls
+from genomehub.variants.annotations import filter_descriptions
 from genomehub.variants.caller import call_interval
-from genomehub.variants.genotypes import filter_descriptions
 
 #: Parameters that say how the work is cut; results do not depend on them, so the store does not name them.
 _WITHOUT_EFFECT = ("partition_bp",)

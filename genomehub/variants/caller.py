@@ -16,6 +16,7 @@ from genomehub.kernels.pileup import Alignments
 from genomehub.types import Interval, Records, RegionCalls
 from genomehub.variants import genotypes as rooms
 from genomehub.variants.active_regions import find_regions
+from genomehub.variants.annotations import variant_arrays
 from genomehub.variants.haplotypes import candidate_haplotypes, events_of, spanning_reads, with_assembled
 from genomehub.variants.likelihoods import read_likelihoods
 from genomehub.variants.pileup import (
@@ -79,7 +80,7 @@ def call_interval(
     inside = np.flatnonzero((row >= first) & (row < last))
     mine = rooms.Called(*(field[inside] for field in called))
     return RegionCalls(
-        rooms.variant_arrays(mine, found.evidence, window, config),
+        variant_arrays(mine, found.evidence, window, config),
         reference_blocks(confidence, window, first, last, occupied, config),
     )
 

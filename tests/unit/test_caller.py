@@ -17,8 +17,8 @@ from builders.calling import (
 
 from genomehub.config import CallConfig
 from genomehub.types import Interval, Records
+from genomehub.variants.annotations import FILTERS
 from genomehub.variants.caller import call_interval
-from genomehub.variants.genotypes import FILTERS
 
 CONFIG = CallConfig()
 LENGTH = 1_000
