@@ -25,6 +25,10 @@ _log = logging.getLogger("genomehub.call")
 @click.option("-o", "--output", required=True, type=click.Path(), help="Variant store to write (VCF Zarr).")
 @click.option("--vcf", type=click.Path(), help="Also write the calls as VCF (.gz: bgzip and index).")
 @click.option("--gvcf", type=click.Path(), help="Also write calls and reference blocks as gVCF.")
+@click.option(
+    "--gvcf-allele", type=click.Choice(["NON_REF", "*"]), default="NON_REF", show_default=True,
+    help="What stands for any other allele in the gVCF: GATK's and GLnexus' name, or bcftools'.",
+)  # fmt: skip
 @click.option("--regions", type=click.Path(), metavar="BED", help="Call these intervals only.")
 @click.option("--sample", help="Sample of the file to call, or its name if the file does not say.")
 @click.option(

@@ -20,7 +20,7 @@ from genomehub.errors import ConfigError, InputError
 from genomehub.files import require_writable_parent
 from genomehub.formats.alignment_reader import AlignmentReader
 from genomehub.formats.bed import read_bed
-from genomehub.formats.vcf import write_gvcf, write_vcf
+from genomehub.formats.vcf import NONREF_ALLELES, write_gvcf, write_vcf
 from genomehub.pipeline.workers import Workers
 from genomehub.store.reference import Reference
 from genomehub.store.variants import VariantStore, VariantStoreWriter
@@ -78,6 +78,7 @@ def call(
     output: str | os.PathLike[str],
     vcf: str | os.PathLike[str] | None = None,
     gvcf: str | os.PathLike[str] | None = None,
+    gvcf_allele: str = NONREF_ALLELES[0],
     regions: str | os.PathLike[str] | None = None,
     sample: str | None = None,
     config: CallConfig | None = None,
@@ -93,6 +94,7 @@ def call(
     alignments : sorted, indexed BAM or CRAM
     output : folder of the variant store; an earlier store there is replaced at the end
     vcf, gvcf : further outputs, compressed and indexed if they end in .gz
+    gvcf_allele : name of the unnamed allele in the gVCF, one of formats.vcf.NONREF_ALLELES
     regions : BED of the intervals to call; all of the genome without it
     sample : which sample of the file, or its name if the file has none
     config, threads, progress : parameters, cores (None: all), who watches
@@ -127,7 +129,7 @@ def call(
     if vcf is not None:
         write_vcf(store, vcf)
     if gvcf is not None:
-        write_gvcf(store, reference, gvcf)
+        write_gvcf(store, reference, gvcf, gvcf_allele)
     return summarise(store, name, len(partitions))
 
 

@@ -18,15 +18,15 @@ from genomehub.store import parts
 from genomehub.store.schema import (
     BLOCK_ARRAYS,
     BY_NAME,
-    CALL_ARRAYS,
     FIXED_DIMENSIONS,
     FORMAT_VERSION,
-    VARIANT_ARRAYS,
+    RAGGED,
+    ROW_ARRAYS,
     VCF_ZARR_VERSION,
     ArraySpec,
     Origin,
-    n_genotypes,
     numpy_dtype,
+    row_length,
 )
 from genomehub.types import Contig
 
@@ -38,7 +38,7 @@ VARIANTS_CHUNK = 1 << 18
 BLOCKS_CHUNK = 1 << 20
 
 #: Arrays with a row per variant, and stored arrays with a row per block.
-ROWS = tuple(spec.name for spec in VARIANT_ARRAYS + CALL_ARRAYS)
+ROWS = tuple(spec.name for spec in ROW_ARRAYS)
 STORED_BLOCKS = tuple(spec.name for spec in BLOCK_ARRAYS if spec.origin is not Origin.TRANSIENT)
 _BLOCKS = tuple(spec.name for spec in BLOCK_ARRAYS)
 
@@ -59,8 +59,8 @@ def assemble(path: Path, part_paths: list[Path], labels: Labels) -> None:
     n_alleles = max((info.n_alleles for info in infos), default=2)
     sizes = {
         "variants": sum(info.n_variants for info in infos), "samples": 1, "filters": len(labels.filters),
-        "contigs": len(labels.contigs), "alleles": n_alleles, "alt_alleles": n_alleles - 1,
-        "genotypes": n_genotypes(n_alleles), "region_index_fields": 6, **FIXED_DIMENSIONS,
+        "contigs": len(labels.contigs), **{dim: row_length(dim, n_alleles) for dim in RAGGED},
+        "region_index_fields": 6, **FIXED_DIMENSIONS,
     }  # fmt: skip
     ranges = _joined_ranges([info.ranges for info in infos])
     block_ranges, sizes["blocks"] = _scan_blocks(part_paths)
@@ -152,8 +152,7 @@ def _stored_blocks(blocks: parts.Arrays) -> parts.Arrays:
 
 
 def _widen(spec: ArraySpec, array: np.ndarray, sizes: dict[str, int]) -> np.ndarray:
-    ragged = spec.dims[-1] in ("alleles", "alt_alleles", "genotypes")
-    return parts.pad_last(array, sizes[spec.dims[-1]]) if ragged else array
+    return parts.pad_last(array, sizes[spec.dims[-1]]) if spec.dims[-1] in RAGGED else array
 
 
 def _write_rows(

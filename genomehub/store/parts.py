@@ -17,13 +17,13 @@ from genomehub.files import atomic_output
 from genomehub.store.schema import (
     BLOCK_ARRAYS,
     BY_NAME,
-    CALL_ARRAYS,
     FIXED_DIMENSIONS,
-    VARIANT_ARRAYS,
+    RAGGED,
+    ROW_ARRAYS,
     ArraySpec,
     Origin,
-    n_genotypes,
     numpy_dtype,
+    row_length,
 )
 from genomehub.types import (
     FLOAT32_FILL,
@@ -38,7 +38,6 @@ from genomehub.types import (
 )
 
 Arrays = dict[str, np.ndarray]
-_ROW_ARRAYS = VARIANT_ARRAYS + CALL_ARRAYS
 _STRINGS = np.dtypes.StringDType()
 
 
@@ -79,7 +78,7 @@ def complete(calls: RegionCalls, region: Interval, n_filters: int) -> RegionCall
     """
     variants, blocks = dict(calls.variants), dict(calls.blocks)
     place = f"region {region.contig_index}:{region.start + 1}-{region.end}"
-    _check_names(variants, _ROW_ARRAYS, place)
+    _check_names(variants, ROW_ARRAYS, place)
     _check_names(blocks, BLOCK_ARRAYS, place)
     variants = _complete_variants(variants, n_filters, place)
     blocks = _complete_blocks(blocks, place)
@@ -103,19 +102,19 @@ def _check_names(arrays: Arrays, specs: tuple[ArraySpec, ...], place: str) -> No
 def _complete_variants(arrays: Arrays, n_filters: int, place: str) -> Arrays:
     alleles = _trimmed_alleles(arrays)
     sizes = {
-        "variants": len(alleles), "samples": 1, "filters": n_filters, "alleles": alleles.shape[1],
-        "alt_alleles": alleles.shape[1] - 1, "genotypes": n_genotypes(alleles.shape[1]), **FIXED_DIMENSIONS,
+        "variants": len(alleles), "samples": 1, "filters": n_filters, **FIXED_DIMENSIONS,
+        **{dim: row_length(dim, alleles.shape[1]) for dim in RAGGED},
     }  # fmt: skip
     present = (alleles != STRING_FILL).sum(axis=1)
     full = {}
-    for spec in _ROW_ARRAYS:
+    for spec in ROW_ARRAYS:
         if spec.origin is Origin.DERIVED:
             continue
         shape = tuple(sizes[dim] for dim in spec.dims)
         given = alleles if spec.name == "variant_allele" else arrays.get(spec.name)
         full[spec.name] = _conform(spec, given, shape, present, place)
     full.update(derived_arrays(full, present))
-    return {spec.name: rounded(full[spec.name], spec.decimals) for spec in _ROW_ARRAYS}
+    return {spec.name: rounded(full[spec.name], spec.decimals) for spec in ROW_ARRAYS}
 
 
 def _trimmed_alleles(arrays: Arrays) -> np.ndarray:
@@ -130,10 +129,10 @@ def _trimmed_alleles(arrays: Arrays) -> np.ndarray:
 def _conform(
     spec: ArraySpec, given: np.ndarray | None, shape: tuple[int, ...], present: np.ndarray, place: str
 ) -> np.ndarray:
+    ragged = spec.dims[-1] in RAGGED
     if given is None or (shape[0] == 0 and len(given) == 0):
-        return missing_array(spec, shape)
+        given = missing_array(spec, shape)
     given = np.asarray(given)
-    ragged = spec.dims[-1] in ("alleles", "alt_alleles", "genotypes")
     if ragged and given.ndim == len(shape):
         given = pad_last(given, shape[-1])[..., : shape[-1]]
     if given.shape != shape:
@@ -146,15 +145,14 @@ def _conform(
         )
     if wanted.kind in "iu":
         given = given.astype(np.int64)
-        return _fill_ragged(spec, given, present) if ragged and spec.name.startswith("call_") else given
+        return _fill_ragged(spec, given, present) if ragged else given
     return given.astype(wanted, copy=False)
 
 
 def _fill_ragged(spec: ArraySpec, values: np.ndarray, present: np.ndarray) -> np.ndarray:
     """Say fill (-2) behind the last element that a row with fewer alleles has."""
-    n_elements = n_genotypes(present) if spec.dims[-1] == "genotypes" else present
-    beyond = np.arange(values.shape[-1])[None, None, :] >= n_elements[:, None, None]
-    return np.where(beyond, INT_FILL, values)
+    beyond = np.arange(values.shape[-1]) >= row_length(spec.dims[-1], present)[:, None]
+    return np.where(beyond if values.ndim == 2 else beyond[:, None, :], INT_FILL, values)
 
 
 def derived_arrays(full: Arrays, present: np.ndarray) -> Arrays:

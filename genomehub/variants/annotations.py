@@ -1,5 +1,10 @@
-"""Called sites to annotations, filters and the arrays of the store."""
+"""Called sites to annotations, filters and the arrays of the store.
 
+What fragments say is looked up once (``observe_called``); everything here is counted from that, from the
+genotypes' likelihoods, or from the reference around the site.
+"""
+
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -7,13 +12,25 @@ import numpy as np
 from genomehub.config import CallConfig
 from genomehub.kernels import genotype as kernels
 from genomehub.kernels.genotype import MAX_ALLELES, STAR
+from genomehub.kernels.nonref import nonref_likelihoods
 from genomehub.kernels.statistics import fisher_strand, rank_sum
-from genomehub.types import FLOAT32_MISSING, INT_FILL, Flag
-from genomehub.variants.genotypes import Called, Evidence, allele_texts, phred_likelihoods
+from genomehub.types import FLOAT32_MISSING, INT_FILL, INT_MISSING, STRING_MISSING, Flag
+from genomehub.variants.genotypes import (
+    Called,
+    Evidence,
+    allele_texts,
+    called_likelihoods,
+    phred_likelihoods,
+)
 from genomehub.variants.pileup import Window
 
 #: Names and meanings of filters, in the order of variant_filter's columns after PASS.
 FILTERS = ("LowQual", "LowDepth", "StrandBias", "LowMQ")
+#: Homopolymers are counted to so many bp.
+MAX_RUN = 100
+#: Repeats of a unit are counted to so many, in so many bp of the reference behind POS.
+MAX_UNITS, _REPEAT_REACH = 1000, 1000
+_LETTERS = np.array(list("ACGTNN"))
 
 
 def filter_descriptions(config: CallConfig) -> dict[str, str]:
@@ -44,8 +61,8 @@ class Observations(NamedTuple):
     position: np.ndarray
 
 
-def observe_called(called: Called, evidence: Evidence) -> Observations:
-    """Assign fragments to the alleles of called sites and look up where and how they were read."""
+def site_columns(called: Called) -> np.ndarray:
+    """Return (n, MAX_ALLELES) int64: the reported alleles as columns of ``site_table``, -1 where none."""
     columns = np.full((called.sites.shape[0], MAX_ALLELES), -1, dtype=np.int64)
     first = called.sites[:, 1:2]
     star = called.sites[:, 2:3] - first + 1
@@ -53,6 +70,11 @@ def observe_called(called: Called, evidence: Evidence) -> Observations:
         called.events >= 0, called.events - first + 1,
         np.where(called.events == STAR, star, np.where(called.events == -1, 0, -1)),
     )  # fmt: skip
+    return columns
+
+
+def observe_called(called: Called, columns: np.ndarray, evidence: Evidence) -> Observations:
+    """Assign fragments to the alleles of called sites and look up where and how they were read."""
     reads, records = evidence.reads, evidence.records
     offsets, entry, allele = kernels.observe(
         called.sites, columns, evidence.events, reads, evidence.haplotypes.region_offsets, evidence.fragments,
@@ -69,7 +91,11 @@ def observe_called(called: Called, evidence: Evidence) -> Observations:
 
 
 class Annotations(NamedTuple):
-    """Counts and tests over the observations of each called site; see store.schema for the meanings."""
+    """Counts and tests over the observations of each called site; see store.schema for the meanings.
+
+    allele_depth : (n, 2, alleles) int64, fragments by strand (forward, reverse) and allele that they support
+    strand : (n, 4) int64, REF forward, REF reverse, ALT forward, ALT reverse
+    """
 
     depth: np.ndarray
     allele_depth: np.ndarray
@@ -80,17 +106,15 @@ class Annotations(NamedTuple):
     rank_sums: dict[str, np.ndarray]
 
 
-def annotate(seen: Observations) -> Annotations:
-    """Summarise the observations of each site."""
+def annotate(seen: Observations, n_alleles: int) -> Annotations:
+    """Summarise the observations of each site; ``n_alleles`` columns of alleles."""
     n = seen.site_offsets.size - 1
     site = np.repeat(np.arange(n), np.diff(seen.site_offsets))
     depth = np.diff(seen.site_offsets)
-    allele_depth = np.zeros((n, 3), dtype=np.int64)
     informative = seen.allele >= 0
-    np.add.at(allele_depth, (site[informative], seen.allele[informative]), 1)
-    strand = np.zeros((n, 4), dtype=np.int64)
-    cell = 2 * (seen.allele[informative] > 0) + seen.reverse[informative]
-    np.add.at(strand, (site[informative], cell), 1)
+    cell = (2 * site + seen.reverse) * n_alleles + seen.allele
+    allele_depth = np.bincount(cell[informative], minlength=2 * n * n_alleles).reshape(n, 2, n_alleles)
+    strand = np.concatenate([allele_depth[:, :, 0], allele_depth[:, :, 1:].sum(axis=2)], axis=1)
     square = np.zeros(n)
     np.add.at(square, site, seen.mapping_quality.astype(np.float64) ** 2)
     group = np.where(informative, seen.allele > 0, -1).astype(np.int8)
@@ -116,8 +140,7 @@ def strand_odds_ratio(strand: np.ndarray) -> np.ndarray:
 
 def apply_filters(called: Called, notes: Annotations, texts: np.ndarray, config: CallConfig) -> np.ndarray:
     """Return (n, 1 + number of FILTERS) bool: PASS, then each filter."""
-    lengths = np.strings.str_len(texts)
-    indel = ((lengths != lengths[:, :1]) & (lengths > 0) & (texts != "*")).any(axis=1)
+    indel = is_indel(texts)
     bias = np.where(indel, config.strand_bias_indel, config.strand_bias_snv)
     failed = np.stack(
         [
@@ -140,32 +163,135 @@ def variant_arrays(
 ) -> dict[str, np.ndarray]:
     """Return the variant_* and call_* arrays of called sites, as store.schema names them."""
     texts = allele_texts(called, evidence.events, evidence.haplotypes, window)
-    notes = annotate(observe_called(called, evidence))
+    columns = site_columns(called)
+    notes = annotate(observe_called(called, columns, evidence), texts.shape[1])
     n = texts.shape[0]
-    exists = texts != ""
-    with_alt = np.maximum(notes.allele_depth.sum(axis=1), 1)
+    row = evidence.events.row[called.sites[:, 1]]
+    likelihood = called_likelihoods(called)
+    best = likelihood.max(axis=1, initial=-np.inf, where=~np.isnan(likelihood))
+    absent = (texts == "")[:, None, :]
+    by_strand = np.where(absent, INT_FILL, notes.allele_depth).astype(np.int32)
+    informative = np.maximum(notes.strand.sum(axis=1), 1)
     infos = {
         "variant_MQ": notes.mapping_quality,
-        "variant_QD": called.quality / with_alt,
+        "variant_QD": called.quality / informative,
         "variant_FS": _phred(notes.strand_p),
         "variant_SOR": notes.odds_ratio,
         **notes.rank_sums,
     }
     return {
         "variant_contig": np.full(n, window.contig_index, dtype=np.int32),
-        "variant_position": (window.start + evidence.events.row[called.sites[:, 1]] + 1).astype(np.int32),
+        "variant_position": (window.start + row + 1).astype(np.int32),
         "variant_allele": texts,
         "variant_quality": np.round(called.quality, 2).astype(np.float32),
         "variant_filter": apply_filters(called, notes, texts, config),
         "variant_DP": notes.depth.astype(np.int32),
         **{name: _float32(values) for name, values in infos.items()},
+        **tandem_repeats(texts, row, window),
+        "variant_HRun": homopolymers(window.reference, row, np.strings.str_len(texts[:, 0])),
         "call_genotype": called.genotype[:, None, :].astype(np.int8),
         "call_GQ": called.genotype_quality[:, None].astype(np.int8),
         "call_DP": notes.depth[:, None].astype(np.int32),
-        "call_AD": np.where(exists, notes.allele_depth, INT_FILL)[:, None, :].astype(np.int32),
-        "call_PL": phred_likelihoods(called)[:, None, :],
+        "call_AD": np.where(absent, INT_FILL, notes.allele_depth.sum(axis=1, keepdims=True)).astype(np.int32),
+        "call_ADF": by_strand[:, :1],
+        "call_ADR": by_strand[:, 1:],
+        "call_PL": phred_likelihoods(likelihood, best)[:, None, :],
+        "nonref_PL": phred_likelihoods(nonref_genotypes(called, columns, evidence), best)[:, None, :],
         "call_SB": notes.strand[:, None, :].astype(np.int32),
     }
+
+
+def nonref_genotypes(called: Called, columns: np.ndarray, evidence: Evidence) -> np.ndarray:
+    """Return (n, genotypes) float64: log10 likelihoods with an allele that the site does not name, or NaN."""
+    most_alleles, most_copies = called.places.shape[1], called.genotype.shape[1]
+    out = np.full((columns.shape[0], math.comb(most_alleles + most_copies - 1, most_copies - 1)), np.nan)
+    nonref_likelihoods(
+        called.sites, columns, (called.genotype >= 0).sum(axis=1), out, evidence.events, evidence.reads,
+        evidence.haplotypes.region_offsets, evidence.fragments, evidence.fragment_offsets, evidence.fits,
+        evidence.model,
+    )  # fmt: skip
+    return out
+
+
+def homopolymers(reference: np.ndarray, row: np.ndarray, length: np.ndarray) -> np.ndarray:
+    """Return (n,) int64: longest run of one base that holds any of rows ``row`` - 1 to ``row + length``.
+
+    reference : (n_rows,) uint8 codes; runs count at most 100 bp, so that where the window ends is no matter
+    """
+    first = np.flatnonzero(np.diff(reference, prepend=255))
+    run = np.minimum(np.diff(first, append=reference.size), MAX_RUN)
+    run[reference[first] > 3] = 0
+    low, high = np.maximum(row - 1, 0), np.minimum(row + length, reference.size - 1)
+    begin = np.searchsorted(first, low, side="right") - 1
+    end = np.searchsorted(first, high, side="right")
+    spans = np.stack([begin, end], axis=1).ravel()
+    return np.maximum.reduceat(np.append(run, 0), spans)[::2] if row.size else np.zeros(0, dtype=np.int64)
+
+
+def tandem_repeats(texts: np.ndarray, row: np.ndarray, window: Window) -> dict[str, np.ndarray]:
+    """Return STR, RU and RPA of (n, alleles) texts at rows ``row``, as GATK's TandemRepeat says."""
+    is_repeat = np.zeros(texts.shape[0], dtype=bool)
+    unit = np.full(texts.shape[0], STRING_MISSING, dtype=np.dtypes.StringDType())
+    units = np.full(texts.shape, INT_MISSING, dtype=np.int64)
+    lengths = np.strings.str_len(texts)
+    for i in np.flatnonzero(is_indel(texts) & (lengths[:, 0] <= MAX_UNITS)).tolist():
+        alleles = [text for text in texts[i].tolist() if text]
+        codes = window.reference[row[i] + 1 : row[i] + 1 + _REPEAT_REACH]
+        found = repeat_units(alleles, "".join(_LETTERS[codes]))
+        if found is not None:
+            is_repeat[i], unit[i] = True, found[0]
+            units[i, : len(alleles)] = found[1]
+    return {"variant_STR": is_repeat, "variant_RU": unit, "variant_RPA": units}
+
+
+def repeat_units(alleles: list[str], following: str) -> tuple[str, list[int]] | None:
+    """Return the unit and how often each allele repeats it; None unless all ALTs change whole units.
+
+    Parameters
+    ----------
+    alleles : REF and ALTs, all with the base before the indel; "*" counts as missing (-1)
+    following : reference from the base behind that one
+
+    Examples
+    --------
+    >>> repeat_units(["GCA", "G", "GCACA"], "CACACATT")
+    ('CA', [3, 2, 4])
+    """
+    reference, *others = (allele[1:] for allele in alleles)
+    unit, counts = "", [0]
+    for allele, bases in zip(alleles[1:], others, strict=True):
+        if allele == "*":
+            counts.append(INT_MISSING)
+            continue
+        longer = bases if len(bases) > len(reference) else reference
+        if len(bases) == len(reference):
+            return None
+        this_unit = _smallest_unit(longer)
+        if unit not in ("", this_unit):
+            return None
+        unit = this_unit
+        within = _leading_units(unit, reference)
+        counts[0] = _leading_units(unit, reference + following) - within
+        counts.append(_leading_units(unit, bases + following) - within)
+    return None if 0 in counts else (unit, [min(count, MAX_UNITS) for count in counts])
+
+
+def _smallest_unit(bases: str) -> str:
+    sizes = (size for size in range(1, len(bases) + 1) if len(bases) % size == 0)
+    return next(bases[:size] for size in sizes if bases[:size] * (len(bases) // size) == bases)
+
+
+def _leading_units(unit: str, bases: str) -> int:
+    count = 0
+    while bases.startswith(unit, count * len(unit)):
+        count += 1
+    return count
+
+
+def is_indel(texts: np.ndarray) -> np.ndarray:
+    """Return (n,) bool: whether any ALT ('*' apart) of (n, alleles) texts differs from REF in length."""
+    lengths = np.strings.str_len(texts)
+    return ((lengths != lengths[:, :1]) & (lengths > 0) & (texts != "*")).any(axis=1)
 
 
 def _float32(values: np.ndarray) -> np.ndarray:

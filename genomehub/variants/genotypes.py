@@ -213,10 +213,9 @@ def _text(codes: np.ndarray) -> str:
     return "".join(_LETTERS[codes])
 
 
-def phred_likelihoods(called: Called) -> np.ndarray:
-    """Return (n, 6) int16: PL of the genotypes of the reported alleles, -2 behind those of two alleles."""
+def called_likelihoods(called: Called) -> np.ndarray:
+    """Return (n, 6) float64: log10 likelihoods of the genotypes of the reported alleles, NaN behind them."""
     n = called.places.shape[0]
-    out = np.full((n, 6), INT_FILL, dtype=np.int64)
     pairs = [(a, b) for b in range(3) for a in range(b + 1)]
     raw = np.full((n, 6), np.nan)
     for g, (a, b) in enumerate(pairs):
@@ -225,7 +224,10 @@ def phred_likelihoods(called: Called) -> np.ndarray:
         low, high = np.minimum(one, two), np.maximum(one, two)
         number = np.where(exists, high * (high + 1) // 2 + low, 0)
         raw[:, g] = np.where(exists, called.likelihood[np.arange(n), number], np.nan)
-    if n:
-        phred = np.rint(np.minimum(-10 * (raw - np.nanmax(raw, axis=1, keepdims=True)), _MAX_PL))
-        out = np.where(np.isnan(phred), INT_FILL, phred)
-    return out.astype(np.int16)
+    return raw
+
+
+def phred_likelihoods(raw: np.ndarray, best: np.ndarray) -> np.ndarray:
+    """Return int16: log10 likelihoods ((n, genotypes)) less the best of each row as PL, fill (-2) for NaN."""
+    phred = np.rint(np.clip(-10 * (raw - best[:, None]), 0, _MAX_PL))
+    return np.where(np.isnan(phred), INT_FILL, phred).astype(np.int16)

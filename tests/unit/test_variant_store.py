@@ -286,10 +286,10 @@ def test_open__other_version(tmp_path):
         text = (
             (path / name)
             .read_text()
-            .replace('"genomehub_format_version": "1"', '"genomehub_format_version": "9"')
+            .replace('"genomehub_format_version": "2"', '"genomehub_format_version": "9"')
         )
         (path / name).write_text(text)
-    with pytest.raises(StoreError, match="has format version 9, this genomehub reads 1"):
+    with pytest.raises(StoreError, match="has format version 9, this genomehub reads 2"):
         VariantStore.open(path)
 
 

@@ -1,0 +1,59 @@
+"""What is said of called sites beside their genotypes: repeats, homopolymers."""
+
+import itertools
+
+import numpy as np
+import pytest
+from builders.calling import codes, random_sequence
+
+from genomehub.variants.annotations import homopolymers, repeat_units, tandem_repeats
+from genomehub.variants.pileup import make_window
+
+STRINGS = np.dtypes.StringDType()
+
+
+@pytest.mark.parametrize(
+    ("alleles", "following", "expected"),
+    [
+        (["GCA", "G"], "CACACATT", ("CA", [3, 2])),
+        (["G", "GCACA"], "CACACATT", ("CA", [3, 5])),
+        (["GTT", "G", "GT"], "TTTTA", ("T", [4, 2, 3])),
+        (["GTT", "*", "GT"], "TTTTA", ("T", [4, -1, 3])),
+        (["G", "GA"], "ATT", ("A", [1, 2])),
+        (["G", "GA"], "CTT", None),  # nothing repeats
+        (["GACG", "G"], "ACGTT", None),  # the only unit goes
+        (["GTT", "G", "GTTCA"], "TTTTA", None),  # no one unit
+        (["G", "A", "GT"], "TTTTA", None),
+        (["GT", "G", "GC"], "TTTTA", None),  # a substitution beside
+    ],
+)
+def test_repeat_units(alleles, following, expected):
+    assert repeat_units(alleles, following) == expected
+
+
+def test_tandem_repeats__only_indels_by_whole_units():
+    reference = "ACGT" + "CA" * 6 + "GGTC"
+    window = make_window(0, 0, codes(reference))
+    texts = np.array([["TCA", "T", ""], ["C", "G", ""], ["T", "TG", ""]], dtype=STRINGS)
+    got = tandem_repeats(texts, np.array([3, 4, 3]), window)
+    assert got["variant_STR"].tolist() == [True, False, False]
+    assert got["variant_RU"].tolist() == ["CA", ".", "."]
+    assert got["variant_RPA"].tolist() == [[6, 5, -1], [-1, -1, -1], [-1, -1, -1]]
+
+
+def test_homopolymers__equal_a_walk():
+    reference = random_sequence(300, seed=3) + "A" * 12 + "N" * 5 + random_sequence(50, seed=4)
+    row, length = np.array([0, 5, 200, 299, 300, 311, 365]), np.array([1, 3, 1, 1, 8, 2, 2])
+    at = []
+    for base, group in itertools.groupby(reference):
+        n = len(list(group))
+        at += [0 if base == "N" else n] * n
+    expected = [
+        max(at[max(r - 1, 0) : r + n + 1]) for r, n in zip(row.tolist(), length.tolist(), strict=True)
+    ]
+    assert homopolymers(codes(reference), row, length).tolist() == expected
+
+
+def test_homopolymers__bounded():
+    assert homopolymers(codes("C" + "T" * 500 + "G"), np.array([0]), np.array([1])).tolist() == [100]
+    assert homopolymers(codes("CAT"), np.zeros(0, int), np.zeros(0, int)).tolist() == []
