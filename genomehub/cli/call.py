@@ -32,6 +32,11 @@ _log = logging.getLogger("genomehub.call")
 @click.option("--regions", type=click.Path(), metavar="BED", help="Call these intervals only.")
 @click.option("--sample", help="Sample of the file to call, or its name if the file does not say.")
 @click.option(
+    "--features",
+    is_flag=True,
+    help="Also keep what is known of every candidate site, as arrays of the store.",
+)
+@click.option(
     "--min-mapping-quality", type=click.IntRange(0, 254), default=CallConfig.min_mapping_quality,
     show_default=True, help="Ignore reads of lower MAPQ.",
 )  # fmt: skip

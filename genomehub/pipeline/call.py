@@ -53,16 +53,18 @@ class CallTask:
     """Calls one partition; travels to workers, which open the files themselves.
 
     read_groups : indices of the read groups to use, None for all reads
+    features : describe candidate sites, too
     """
 
     reference: str
     alignments: str
     config: CallConfig
     read_groups: tuple[int, ...] | None
+    features: bool = False
 
     def __call__(self, interval: Interval) -> RegionCalls:
         reference, reader = _open(self.reference, self.alignments)
-        return call_partition(reference, reader, interval, self.config, self.read_groups)
+        return call_partition(reference, reader, interval, self.config, self.read_groups, self.features)
 
 
 @functools.lru_cache(maxsize=1)
@@ -81,6 +83,7 @@ def call(
     gvcf_allele: str = NONREF_ALLELES[0],
     regions: str | os.PathLike[str] | None = None,
     sample: str | None = None,
+    features: bool = False,
     config: CallConfig | None = None,
     threads: int | None = None,
     scheduler_file: str | None = None,
@@ -97,6 +100,7 @@ def call(
     gvcf_allele : name of the unnamed allele in the gVCF, one of formats.vcf.NONREF_ALLELES
     regions : BED of the intervals to call; all of the genome without it
     sample : which sample of the file, or its name if the file has none
+    features : keep what is known of every candidate site, reported or not, as candidate_* arrays of the store
     config, threads, progress : parameters, cores (None: all), who watches
     scheduler_file : a running Dask cluster instead of local workers
 
@@ -122,8 +126,9 @@ def call(
     writer = VariantStoreWriter(
         output, name, reference.contigs, reference.digest, filter_descriptions(config), partitions,
         source_attributes(config), inputs_digest=_identity(Path(alignments)),
+        with_candidates=features,
     )  # fmt: skip
-    task = CallTask(str(reference.path), str(Path(alignments).absolute()), config, groups)
+    task = CallTask(str(reference.path), str(Path(alignments).absolute()), config, groups, features)
     _run(task, partitions, writer, threads, scheduler_file, progress)
     store = VariantStore.open(writer.finalise())
     if vcf is not None:
@@ -154,7 +159,7 @@ def _run(
 
 def call_partition(
     reference: Reference, reader: AlignmentReader, interval: Interval, config: CallConfig,
-    read_groups: Sequence[int] | None = None,
+    read_groups: Sequence[int] | None = None, features: bool = False,
 ) -> RegionCalls:  # fmt: skip
     """Call one partition: fetch reference and reads of its surroundings, then ``variants.caller``.
 
@@ -165,13 +170,13 @@ def call_partition(
     end = min(length, interval.end + config.padding_bp)
     codes = reference.sequence(interval.contig_index, start, end)
     if not (codes[interval.start - start : interval.end - start] <= 3).any():
-        return RegionCalls({}, {})
+        return RegionCalls({}, {}, {} if features else None)
     records = reader.fetch(Interval(interval.contig_index, start, end))
     if read_groups is not None:
         records = select_records(records, np.isin(records.read_group, np.array(read_groups, dtype=np.int16)))
     if records.start.size == 0:
-        return RegionCalls({}, {})
-    return call_interval(records, codes, start, interval, config)
+        return RegionCalls({}, {}, {} if features else None)
+    return call_interval(records, codes, start, interval, config, features)
 
 
 def select_records(records: Records, keep: np.ndarray) -> Records:

@@ -18,6 +18,7 @@ from genomehub.store import parts
 from genomehub.store.schema import (
     BLOCK_ARRAYS,
     BY_NAME,
+    CANDIDATE_ARRAYS,
     FIXED_DIMENSIONS,
     FORMAT_VERSION,
     RAGGED,
@@ -39,6 +40,7 @@ BLOCKS_CHUNK = 1 << 20
 
 #: Arrays with a row per variant, and stored arrays with a row per block.
 ROWS = tuple(spec.name for spec in ROW_ARRAYS)
+CANDIDATES = tuple(spec.name for spec in CANDIDATE_ARRAYS)
 STORED_BLOCKS = tuple(spec.name for spec in BLOCK_ARRAYS if spec.origin is not Origin.TRANSIENT)
 _BLOCKS = tuple(spec.name for spec in BLOCK_ARRAYS)
 
@@ -51,6 +53,7 @@ class Labels(NamedTuple):
     reference_digest: str
     filters: dict[str, str]
     source_attrs: dict[str, Any]
+    with_candidates: bool = False
 
 
 def assemble(path: Path, part_paths: list[Path], labels: Labels) -> None:
@@ -58,7 +61,8 @@ def assemble(path: Path, part_paths: list[Path], labels: Labels) -> None:
     infos = [parts.read_info(part) for part in part_paths]
     n_alleles = max((info.n_alleles for info in infos), default=2)
     sizes = {
-        "variants": sum(info.n_variants for info in infos), "samples": 1, "filters": len(labels.filters),
+        "variants": sum(info.n_variants for info in infos), "samples": 1,
+        "candidates": sum(info.n_candidates for info in infos), "filters": len(labels.filters),
         "contigs": len(labels.contigs), **{dim: row_length(dim, n_alleles) for dim in RAGGED},
         "region_index_fields": 6, **FIXED_DIMENSIONS,
     }  # fmt: skip
@@ -75,6 +79,9 @@ def assemble(path: Path, part_paths: list[Path], labels: Labels) -> None:
     sizes["region_index_values"] = len(table)
     _create(root, BY_NAME["region_index"], sizes, table.dtype, table.shape)[...] = table
     _write_rows(root, STORED_BLOCKS, _joined_blocks(part_paths), sizes, ranges, BLOCKS_CHUNK)
+    if labels.with_candidates:
+        candidates = (parts.read_part(part, list(CANDIDATES)) for part in part_paths)
+        _write_rows(root, CANDIDATES, candidates, sizes, ranges, VARIANTS_CHUNK)
     zarr.consolidate_metadata(path, zarr_format=2)
 
 

@@ -60,7 +60,9 @@ class ArraySpec(NamedTuple):
 
 
 #: Sizes of dimensions that do not depend on the data.
-FIXED_DIMENSIONS = {"ploidy": 2, "FORMAT_SB_dim": 4, "block_genotypes": 3}
+FIXED_DIMENSIONS = {
+    "ploidy": 2, "FORMAT_SB_dim": 4, "block_genotypes": 3, "candidate_doses": 3, "candidate_sides": 2,
+}  # fmt: skip
 #: Dimensions whose rows are as long as the row's alleles ask for (``row_length``), filled up to the longest.
 RAGGED = ("alleles", "alt_alleles", "genotypes", "nonref_genotypes")
 
@@ -201,6 +203,51 @@ BLOCK_ARRAYS: tuple[ArraySpec, ...] = (
     ),
 )  # fmt: skip
 
+
+def _feature(key: str, dtype: str, meaning: str, *, dim: str = "", unit: str = "") -> ArraySpec:
+    decimals = {"float32": 3}.get(dtype, -1)
+    missing = _FLOAT if dtype == "float32" else ""
+    dims = (
+        ("candidates", f"candidate_{dim}")
+        if dim in ("doses", "sides")
+        else ("candidates", *filter(None, [dim]))
+    )
+    return ArraySpec(f"candidate_{key}", dims, dtype, unit, missing, meaning, decimals=decimals)
+
+
+#: One row per site that was looked at, reported or not; in the store only if asked for (call --features). ALT is
+#: what was called or, where nothing was, the likeliest ALT.
+CANDIDATE_ARRAYS: tuple[ArraySpec, ...] = (
+    _feature("contig", "int8", "Index of the contig in contig_id"),
+    _feature("position", "int32", "Position of the first base of REF", unit="1-based bp"),
+    _feature("ref", "string", "REF"),
+    _feature("alt", "string", "ALTs, with commas between them"),
+    _feature("called", "bool", "Whether the site is reported"),
+    _feature("QUAL", "float32", "Probability that the site has no variant", unit="Phred"),
+    _feature("GQ", "int8", "Probability that the likeliest genotype is wrong", unit="Phred"),
+    _feature("PL", "float32", "Likelihood of the best genotype without ALT, with ALT and others, with ALTs only; the best "
+             "is 0", dim="doses", unit="Phred"),
+    _feature("n_alts", "int8", "ALTs that were weighed at the site"),
+    _feature("haplotypes", "int16", "Candidate haplotypes of the site's region"),
+    _feature("DP", "int16", "Reads that informed the site", unit="reads"),
+    _feature("SB", "int16", "REF forward, REF reverse, ALT forward, ALT reverse", dim="FORMAT_SB_dim", unit="reads"),
+    _feature("MQ", "float32", "Root mean square of the reads' mapping qualities", unit="Phred"),
+    _feature("FS", "float32", "Strand bias, p-value of Fisher's exact test", unit="Phred"),
+    _feature("SOR", "float32", "Strand bias, symmetric odds ratio (natural logarithm)"),
+    _feature("BaseQRankSum", "float32", "Z-score of ALT against REF base qualities"),
+    _feature("MQRankSum", "float32", "Z-score of ALT against REF mapping qualities"),
+    _feature("ReadPosRankSum", "float32", "Z-score of ALT against REF positions in the read"),
+    _feature("mean_BQ", "float32", "Mean base quality at POS of reads with REF, with ALT", dim="sides", unit="Phred"),
+    _feature("mean_MQ", "float32", "Mean mapping quality of reads with REF, with ALT", dim="sides", unit="Phred"),
+    _feature("mean_end_distance", "float32", "Mean distance of POS from the nearer end of reads with REF, with ALT",
+             dim="sides", unit="bp"),
+    _feature("length", "int32", "Length of the first ALT less that of REF", unit="bp"),
+    _feature("period", "int8", "Unit of the tandem repeat behind POS, 0 if none", unit="bp"),
+    _feature("tract", "int16", "Length of that repeat, 0 if none", unit="bp"),
+    _feature("HRun", "int8", "As variant_HRun", unit="bp"),
+    _feature("GC", "float32", "Share of G and C within 50 bp of POS"),
+)  # fmt: skip
+
 #: Labels: one row per contig, filter or sample, and the index of regions.
 LABEL_ARRAYS: tuple[ArraySpec, ...] = (
     ArraySpec("contig_id", ("contigs",), "string", "", "", "Name of the contig", origin=Origin.DERIVED),
@@ -220,9 +267,12 @@ LABEL_ARRAYS: tuple[ArraySpec, ...] = (
 
 #: Everything with a row per site.
 ROW_ARRAYS: tuple[ArraySpec, ...] = VARIANT_ARRAYS + CALL_ARRAYS + GVCF_ARRAYS
-ARRAYS: tuple[ArraySpec, ...] = ROW_ARRAYS + BLOCK_ARRAYS + LABEL_ARRAYS
+ARRAYS: tuple[ArraySpec, ...] = ROW_ARRAYS + BLOCK_ARRAYS + CANDIDATE_ARRAYS + LABEL_ARRAYS
 BY_NAME: dict[str, ArraySpec] = {spec.name: spec for spec in ARRAYS}
-STORED: tuple[ArraySpec, ...] = tuple(spec for spec in ARRAYS if spec.origin is not Origin.TRANSIENT)
+#: What every store has.
+STORED: tuple[ArraySpec, ...] = tuple(
+    spec for spec in ROW_ARRAYS + BLOCK_ARRAYS + LABEL_ARRAYS if spec.origin is not Origin.TRANSIENT
+)
 
 
 def numpy_dtype(spec: ArraySpec) -> np.dtype:

@@ -25,7 +25,7 @@ from genomehub.variants.genotypes import (
 from genomehub.variants.pileup import Window
 
 #: Names and meanings of filters, in the order of variant_filter's columns after PASS.
-FILTERS = ("LowQual", "LowDepth", "StrandBias", "LowMQ")
+FILTERS = ("LowQual", "LowDepth", "StrandBias", "LowMQ", "ReadBias")
 #: Homopolymers are counted to so many bp.
 MAX_RUN = 100
 #: Repeats of a unit are counted to so many, in so many bp of the reference behind POS.
@@ -40,6 +40,9 @@ def filter_descriptions(config: CallConfig) -> dict[str, str]:
         f"DP is less than {config.low_depth}",
         f"FS is more than {config.strand_bias_snv:g} (SNVs) or {config.strand_bias_indel:g} (indels)",
         f"MQ is less than {config.low_mapping_quality:g}",
+        f"A share of less than {config.read_bias_share_snv:g} (SNVs) or {config.read_bias_share_indel:g} "
+        "(indels) of the reads has ALT, and MQRankSum, BaseQRankSum or ReadPosRankSum is less than "
+        f"{config.read_bias_z:g}",
     )
     return dict(zip(FILTERS, texts, strict=True))
 
@@ -146,15 +149,26 @@ def apply_filters(called: Called, notes: Annotations, texts: np.ndarray, config:
         [
             called.quality < config.low_quality,
             notes.depth < config.low_depth,
-            _phred(notes.strand_p) > bias,
+            phred(notes.strand_p) > bias,
             notes.mapping_quality < config.low_mapping_quality,
+            _biased_reads(called, notes, indel, config),
         ],
         axis=1,
     )
     return np.concatenate([~failed.any(axis=1, keepdims=True), failed], axis=1)
 
 
-def _phred(p: np.ndarray) -> np.ndarray:
+def _biased_reads(called: Called, notes: Annotations, indel: np.ndarray, config: CallConfig) -> np.ndarray:
+    """Return (n,) bool: an ALT beside REF that too few reads have, and those are worse than the others."""
+    share = notes.strand[:, 2:].sum(axis=1) / np.maximum(notes.strand.sum(axis=1), 1)
+    least = np.where(indel, config.read_bias_share_indel, config.read_bias_share_snv)
+    with_reference = (called.genotype == 0).any(axis=1)
+    z = np.stack(list(notes.rank_sums.values()), axis=1)
+    return with_reference & (share < least) & (z < config.read_bias_z).any(axis=1)
+
+
+def phred(p: np.ndarray) -> np.ndarray:
+    """Return probabilities on Phred's scale."""
     return np.abs(-10 * np.log10(np.maximum(p, 1e-320)))  # abs: no -0.0
 
 
@@ -175,7 +189,7 @@ def variant_arrays(
     infos = {
         "variant_MQ": notes.mapping_quality,
         "variant_QD": called.quality / informative,
-        "variant_FS": _phred(notes.strand_p),
+        "variant_FS": phred(notes.strand_p),
         "variant_SOR": notes.odds_ratio,
         **notes.rank_sums,
     }

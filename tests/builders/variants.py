@@ -145,6 +145,7 @@ def make_writer(path, regions, contigs=CONTIGS, **others):
         given["filters"],
         regions,
         given["source_attrs"],
+        with_candidates=given.get("with_candidates", False),
     )
 
 

@@ -6,7 +6,17 @@ import numpy as np
 import pytest
 from builders.calling import codes, random_sequence
 
-from genomehub.variants.annotations import homopolymers, repeat_units, tandem_repeats
+from genomehub.config import CallConfig
+from genomehub.variants.annotations import (
+    FILTERS,
+    Annotations,
+    apply_filters,
+    filter_descriptions,
+    homopolymers,
+    repeat_units,
+    tandem_repeats,
+)
+from genomehub.variants.genotypes import Called
 from genomehub.variants.pileup import make_window
 
 STRINGS = np.dtypes.StringDType()
@@ -57,3 +67,46 @@ def test_homopolymers__equal_a_walk():
 def test_homopolymers__bounded():
     assert homopolymers(codes("C" + "T" * 500 + "G"), np.array([0]), np.array([1])).tolist() == [100]
     assert homopolymers(codes("CAT"), np.zeros(0, int), np.zeros(0, int)).tolist() == []
+
+
+def filters_of(genotype=(0, 1), alleles=("A", "C"), strand=(10, 10, 10, 10), quality=50.0, z=0.0, **notes):
+    """Names of the filters of one site; ``z`` is its MQRankSum."""
+    given = {"depth": sum(strand), "mapping_quality": 60.0, "strand_p": 1.0} | notes
+    depth, mapping_quality, strand_p = (
+        np.array([given[name]]) for name in ("depth", "mapping_quality", "strand_p")
+    )
+    nothing = np.zeros((1, 3))
+    called = Called(
+        nothing, nothing, nothing, np.array([genotype]), np.array([50]), np.array([quality]), nothing
+    )  # fmt: skip
+    sums = {"variant_BaseQRankSum": np.array([np.nan]), "variant_MQRankSum": np.array([z])}
+    annotations = Annotations(
+        depth, nothing, np.array([strand]), mapping_quality, strand_p, np.zeros(1), sums
+    )
+    flags = apply_filters(called, annotations, np.array([[*alleles, ""]], dtype=STRINGS), CallConfig())
+    return [name for name, on in zip(("PASS", *FILTERS), flags[0].tolist(), strict=True) if on]
+
+
+@pytest.mark.parametrize(
+    ("site", "expected"),
+    [
+        ({}, "PASS"),
+        ({"quality": 10.3}, "LowQual"),
+        ({"strand": (1, 0, 1, 0)}, "LowDepth"),
+        ({"strand_p": 1e-7}, "StrandBias"),
+        ({"strand_p": 1e-7, "alleles": ("A", "AC")}, "PASS"),
+        ({"mapping_quality": 29.0}, "LowMQ"),
+        ({"strand": (12, 12, 3, 4), "z": -3.1}, "ReadBias"),
+        ({"strand": (12, 12, 3, 4), "z": -2.9}, "PASS"),
+        ({"strand": (12, 12, 5, 4), "z": -3.1}, "PASS"),  # a share of 27 %
+        ({"strand": (12, 12, 3, 4), "z": -3.1, "genotype": (1, 1)}, "PASS"),
+    ],
+)
+def test_apply_filters(site, expected):
+    assert filters_of(**site) == [expected]
+
+
+def test_filter_descriptions__name_the_thresholds():
+    texts = filter_descriptions(CallConfig())
+    assert tuple(texts) == FILTERS
+    assert "less than 0.25 (SNVs) or 0.25 (indels)" in texts["ReadBias"]
