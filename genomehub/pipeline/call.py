@@ -126,7 +126,7 @@ def call(
     writer = VariantStoreWriter(
         output, name, reference.contigs, reference.digest, filter_descriptions(config), partitions,
         source_attributes(config), inputs_digest=_identity(Path(alignments)),
-        with_candidates=features,
+        with_candidates=features, depth_filter=("HighDepth", config.high_depth),
     )  # fmt: skip
     task = CallTask(str(reference.path), str(Path(alignments).absolute()), config, groups, features)
     _run(task, partitions, writer, threads, scheduler_file, progress)

@@ -38,6 +38,9 @@ numcodecs.blosc.use_threads = False
 VARIANTS_CHUNK = 1 << 18
 BLOCKS_CHUNK = 1 << 20
 
+#: Bases of reference blocks that a contig must have for its depth to be known.
+LEAST_BASES = 5_000
+
 #: Arrays with a row per variant, and stored arrays with a row per block.
 ROWS = tuple(spec.name for spec in ROW_ARRAYS)
 CANDIDATES = tuple(spec.name for spec in CANDIDATE_ARRAYS)
@@ -54,6 +57,7 @@ class Labels(NamedTuple):
     filters: dict[str, str]
     source_attrs: dict[str, Any]
     with_candidates: bool = False
+    depth_filter: tuple[str, float] | None = None
 
 
 def assemble(path: Path, part_paths: list[Path], labels: Labels) -> None:
@@ -67,12 +71,16 @@ def assemble(path: Path, part_paths: list[Path], labels: Labels) -> None:
         "region_index_fields": 6, **FIXED_DIMENSIONS,
     }  # fmt: skip
     ranges = _joined_ranges([info.ranges for info in infos])
-    block_ranges, sizes["blocks"] = _scan_blocks(part_paths)
+    block_ranges, sizes["blocks"], depths = _scan_blocks(part_paths)
     ranges.update(block_ranges)
 
     root = zarr.open_group(path, mode="w", zarr_format=2, attributes=_root_attributes(labels))
     _write_labels(root, labels, sizes)
     rows = (parts.read_part(part, list(ROWS)) for part in part_paths)
+    if labels.depth_filter is not None:
+        name, deviations = labels.depth_filter
+        limits = depth_limits(depths, len(labels.contigs), deviations)
+        rows = (_with_depth_filter(part, limits, list(labels.filters).index(name)) for part in rows)
     rows = ({name: _widen(BY_NAME[name], array, sizes) for name, array in part.items()} for part in rows)
     index = _write_rows(root, ROWS, rows, sizes, ranges, VARIANTS_CHUNK)
     table = np.array(index, dtype=np.int32).reshape(-1, 6)
@@ -105,13 +113,51 @@ def _joined_ranges(each: list[dict[str, tuple[int, int]]]) -> dict[str, tuple[in
     return joined
 
 
-def _scan_blocks(part_paths: list[Path]) -> tuple[dict[str, tuple[int, int]], int]:
-    """Ranges and number of blocks after joining: they, too, must not depend on the regions."""
+def _scan_blocks(part_paths: list[Path]) -> tuple[dict[str, tuple[int, int]], int, dict[int, np.ndarray]]:
+    """Ranges and number of blocks after joining, which must not depend on the regions; bases by depth.
+
+    The last has for each contig (index) how many bases of blocks have depth 0, 1, 2 ...
+    """
     n_blocks, each = 0, []
+    depths: dict[int, np.ndarray] = {}
     for blocks in _joined_blocks(part_paths):
+        _count_depths(depths, blocks)
         n_blocks += len(blocks["block_start"])
         each.append({name: (int(a.min()), int(a.max())) for name, a in blocks.items() if a.size})
-    return _joined_ranges(each), n_blocks
+    return _joined_ranges(each), n_blocks, depths
+
+
+def _count_depths(depths: dict[int, np.ndarray], blocks: parts.Arrays) -> None:
+    length = blocks["block_end"] - blocks["block_start"]
+    for contig in np.unique(blocks["block_contig"]).tolist():
+        mine = blocks["block_contig"] == contig
+        counts = np.bincount(np.maximum(blocks["block_DP"][mine], 0), length[mine]).astype(np.int64)
+        both = np.zeros(max(counts.size, depths.get(contig, counts).size), dtype=np.int64)
+        both[: counts.size] += counts
+        if contig in depths:
+            both[: depths[contig].size] += depths[contig]
+        depths[contig] = both
+
+
+def depth_limits(depths: dict[int, np.ndarray], n_contigs: int, deviations: float) -> np.ndarray:
+    """Return (n_contigs,) float64: depth above which a site is suspect, inf where there are too few bases.
+
+    The median, and so many standard deviations on top: Poisson's or, where depth varies more (targets,
+    amplicons), half the span of the middle 68 % of bases.
+    """
+    limits = np.full(n_contigs, np.inf)
+    for contig, counts in depths.items():
+        if counts.sum() >= LEAST_BASES:
+            low, median, high = np.searchsorted(np.cumsum(counts), counts.sum() * np.array([0.16, 0.5, 0.84]))
+            limits[contig] = median + deviations * max(np.sqrt(median), (high - low) / 2)
+    return limits
+
+
+def _with_depth_filter(rows: parts.Arrays, limits: np.ndarray, column: int) -> parts.Arrays:
+    deep = rows["variant_DP"] > limits[rows["variant_contig"].astype(np.int64)]
+    filters = rows["variant_filter"].copy()
+    filters[deep, 0], filters[deep, column] = False, True
+    return {**rows, "variant_filter": filters}
 
 
 def _joined_blocks(part_paths: list[Path]) -> Iterator[parts.Arrays]:

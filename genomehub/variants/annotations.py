@@ -25,7 +25,7 @@ from genomehub.variants.genotypes import (
 from genomehub.variants.pileup import Window
 
 #: Names and meanings of filters, in the order of variant_filter's columns after PASS.
-FILTERS = ("LowQual", "LowDepth", "StrandBias", "LowMQ", "ReadBias")
+FILTERS = ("LowQual", "LowDepth", "StrandBias", "LowMQ", "ReadBias", "HighDepth")
 #: Homopolymers are counted to so many bp.
 MAX_RUN = 100
 #: Repeats of a unit are counted to so many, in so many bp of the reference behind POS.
@@ -43,6 +43,7 @@ def filter_descriptions(config: CallConfig) -> dict[str, str]:
         f"A share of less than {config.read_bias_share_snv:g} (SNVs) or {config.read_bias_share_indel:g} "
         "(indels) of the reads has ALT, and MQRankSum, BaseQRankSum or ReadPosRankSum is less than "
         f"{config.read_bias_z:g}",
+        f"DP exceeds the median of the contig by more than {config.high_depth:g} standard deviations",
     )
     return dict(zip(FILTERS, texts, strict=True))
 
@@ -142,7 +143,10 @@ def strand_odds_ratio(strand: np.ndarray) -> np.ndarray:
 
 
 def apply_filters(called: Called, notes: Annotations, texts: np.ndarray, config: CallConfig) -> np.ndarray:
-    """Return (n, 1 + number of FILTERS) bool: PASS, then each filter."""
+    """Return (n, 1 + number of FILTERS) bool: PASS, then each filter.
+
+    HighDepth is none of a site alone: the store sets it (store.assembly.depth_limits).
+    """
     indel = is_indel(texts)
     bias = np.where(indel, config.strand_bias_indel, config.strand_bias_snv)
     failed = np.stack(
@@ -152,6 +156,7 @@ def apply_filters(called: Called, notes: Annotations, texts: np.ndarray, config:
             phred(notes.strand_p) > bias,
             notes.mapping_quality < config.low_mapping_quality,
             _biased_reads(called, notes, indel, config),
+            np.zeros(indel.size, dtype=bool),
         ],
         axis=1,
     )

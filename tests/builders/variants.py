@@ -146,6 +146,7 @@ def make_writer(path, regions, contigs=CONTIGS, **others):
         regions,
         given["source_attrs"],
         with_candidates=given.get("with_candidates", False),
+        depth_filter=given.get("depth_filter"),
     )
 
 

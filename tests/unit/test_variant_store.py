@@ -359,3 +359,28 @@ def test_candidates__wrong_places(tmp_path, places, sentence):
     writer = build.make_writer(tmp_path / "s.vcz", build.regions_of(50_000), with_candidates=True)
     with pytest.raises(StoreError, match=sentence):
         writer.write_region(0, build.region_calls([])._replace(candidates=candidate_arrays(places)))
+
+
+def test_depth_limits__of_even_and_uneven_contigs():
+    even, uneven = np.zeros(200, dtype=np.int64), np.zeros(400, dtype=np.int64)
+    even[36] = 10_000
+    uneven[[10, 100, 300]] = 2_000, 3_000, 2_000
+    limits = assembly.depth_limits({0: even, 1: uneven, 3: even // 100}, 4, 6.0)
+    assert limits.tolist() == [36 + 6 * 6, 100 + 6 * 145, np.inf, np.inf]  # too few bases on the last
+
+
+@pytest.mark.parametrize("size", [50_000, 777])
+def test_depth_filter__marks_what_exceeds_the_median(tmp_path, size):
+    sites = build.random_sites(200, seed=5)
+    path = build.make_store(
+        tmp_path / "s.vcz", sites, build.blocks_between(sites), build.regions_of(size),
+        filters={"LowQual": "low", "Deep": "deep"}, depth_filter=("Deep", 6.0),
+    )  # fmt: skip
+    store = VariantStore.open(path)
+    deep = store["variant_DP"] > 31 + 6 * np.sqrt(31)
+    assert 10 < deep.sum() < deep.size
+    filters = store["variant_filter"]
+    assert not filters[deep, 0].any()
+    assert filters[deep, 2].all()
+    untouched = store["variant_position"] % 3
+    assert (filters[~deep].argmax(axis=1) == untouched[~deep]).all()
