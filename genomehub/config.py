@@ -202,8 +202,11 @@ class CallConfig:
     Filters
     low_quality : QUAL below: LowQual
     low_depth : DP below: LowDepth
+    high_depth : DP above the contig's median by so many standard deviations: HighDepth
     strand_bias_snv, strand_bias_indel : FS above: StrandBias
     low_mapping_quality : MQ below: LowMQ
+    read_bias_share_snv, read_bias_share_indel, read_bias_z : an ALT beside REF that a smaller share of reads
+        has, and a rank-sum z below: ReadBias
     Reference blocks and partitions
     block_bands : lower bounds of the GQ bands that blocks are cut at
     partition_bp : span of one task; calls do not depend on it
@@ -250,9 +253,13 @@ class CallConfig:
     max_genotype_quality: int = 99
     low_quality: float = 10.4
     low_depth: int = 3
+    high_depth: float = 6.0
     strand_bias_snv: float = 60.0
     strand_bias_indel: float = 200.0
     low_mapping_quality: float = 30.0
+    read_bias_share_snv: float = 0.25
+    read_bias_share_indel: float = 0.25
+    read_bias_z: float = -3.5
     block_bands: tuple[int, ...] = (0, 1, 10, 20, 30, 40)
     partition_bp: int = 200_000
     padding_bp: int = 1_500

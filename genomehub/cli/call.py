@@ -25,8 +25,17 @@ _log = logging.getLogger("genomehub.call")
 @click.option("-o", "--output", required=True, type=click.Path(), help="Variant store to write (VCF Zarr).")
 @click.option("--vcf", type=click.Path(), help="Also write the calls as VCF (.gz: bgzip and index).")
 @click.option("--gvcf", type=click.Path(), help="Also write calls and reference blocks as gVCF.")
+@click.option(
+    "--gvcf-allele", type=click.Choice(["NON_REF", "*"]), default="NON_REF", show_default=True,
+    help="What stands for any other allele in the gVCF: GATK's and GLnexus' name, or bcftools'.",
+)  # fmt: skip
 @click.option("--regions", type=click.Path(), metavar="BED", help="Call these intervals only.")
 @click.option("--sample", help="Sample of the file to call, or its name if the file does not say.")
+@click.option(
+    "--features",
+    is_flag=True,
+    help="Also keep what is known of every candidate site, as arrays of the store.",
+)
 @click.option(
     "--min-mapping-quality", type=click.IntRange(0, 254), default=CallConfig.min_mapping_quality,
     show_default=True, help="Ignore reads of lower MAPQ.",

@@ -22,14 +22,14 @@ from genomehub.files import require_writable_parent
 from genomehub.formats.alignment_depth import select_records, thinned
 from genomehub.formats.alignment_reader import AlignmentReader, concatenate_records
 from genomehub.formats.bed import read_bed
-from genomehub.formats.vcf import write_gvcf, write_vcf
+from genomehub.formats.vcf import NONREF_ALLELES, write_gvcf, write_vcf
 from genomehub.pipeline.workers import Workers
 from genomehub.store.reference import Reference
 from genomehub.store.variants import VariantStore, VariantStoreWriter
-from genomehub.types import Contig, Interval, NoProgress, Progress, RegionCalls
+from genomehub.types import Contig, Interval, NoProgress, Progress, Records, RegionCalls
+from genomehub.variants.annotations import filter_descriptions
 from genomehub.variants.caller import call_interval
 from genomehub.variants.error_model import Slippage
-from genomehub.variants.genotypes import filter_descriptions
 from genomehub.variants.pileup import EXCLUDED
 
 #: Parameters that say how the work is cut; results do not depend on them, so the store does not name them.
@@ -60,6 +60,7 @@ class CallTask:
 
     identity : tells the file from an earlier one of the same name, which a worker may still have open
     read_groups : indices of the read groups to use, None for all reads
+    features : describe candidate sites, too
     """
 
     reference: str
@@ -67,10 +68,11 @@ class CallTask:
     identity: str
     config: CallConfig
     read_groups: tuple[int, ...] | None
+    features: bool = False
 
     def __call__(self, interval: Interval) -> RegionCalls:
         reference, reader = _open(self.reference, self.alignments, self.identity)
-        return call_partition(reference, reader, interval, self.config, self.read_groups)
+        return call_partition(reference, reader, interval, self.config, self.read_groups, self.features)
 
 
 @functools.lru_cache(maxsize=1)
@@ -86,8 +88,10 @@ def call(
     output: str | os.PathLike[str],
     vcf: str | os.PathLike[str] | None = None,
     gvcf: str | os.PathLike[str] | None = None,
+    gvcf_allele: str = NONREF_ALLELES[0],
     regions: str | os.PathLike[str] | None = None,
     sample: str | None = None,
+    features: bool = False,
     config: CallConfig | None = None,
     threads: int | None = None,
     scheduler_file: str | None = None,
@@ -101,8 +105,10 @@ def call(
     alignments : sorted, indexed BAM or CRAM
     output : folder of the variant store; an earlier store there is replaced at the end
     vcf, gvcf : further outputs, compressed and indexed if they end in .gz
+    gvcf_allele : name of the unnamed allele in the gVCF, one of formats.vcf.NONREF_ALLELES
     regions : BED of the intervals to call; all of the genome without it
     sample : which sample of the file, or its name if the file has none
+    features : keep what is known of every candidate site, reported or not, as candidate_* arrays of the store
     config, threads, progress : parameters, cores (None: all), who watches
     scheduler_file : a running Dask cluster instead of local workers
 
@@ -131,8 +137,9 @@ def call(
     writer = VariantStoreWriter(
         output, name, reference.contigs, reference.digest, filter_descriptions(config), partitions,
         source_attributes(config), inputs_digest=identity,
+        with_candidates=features, depth_filter=("HighDepth", config.high_depth),
     )  # fmt: skip
-    task = CallTask(str(reference.path), str(Path(alignments).absolute()), identity, config, groups)
+    task = CallTask(str(reference.path), str(Path(alignments).absolute()), identity, config, groups, features)
     _run(task, partitions, writer, threads, scheduler_file, progress)
     peaks = {"calling": peak_rss_bytes()}
     store = VariantStore.open(writer.finalise())
@@ -140,7 +147,7 @@ def call(
     if vcf is not None:
         write_vcf(store, vcf)
     if gvcf is not None:
-        write_gvcf(store, reference, gvcf)
+        write_gvcf(store, reference, gvcf, gvcf_allele)
     peaks["exporting"] = peak_rss_bytes()
     return summarise(store, name, len(partitions), peaks)
 
@@ -198,7 +205,7 @@ def _fetch(
 
 def call_partition(
     reference: Reference, reader: AlignmentReader, interval: Interval, config: CallConfig,
-    read_groups: Sequence[int] | None = None,
+    read_groups: Sequence[int] | None = None, features: bool = False,
 ) -> RegionCalls:  # fmt: skip
     """Call one partition: fetch reference and reads of its surroundings, then ``variants.caller``.
 
@@ -210,11 +217,11 @@ def call_partition(
     end = min(length, interval.end + config.padding_bp)
     codes = reference.sequence(interval.contig_index, start, end)
     if not (codes[interval.start - start : interval.end - start] <= 3).any():
-        return RegionCalls({}, {})
+        return RegionCalls({}, {}, {} if features else None)
     records = _fetch(reader, Interval(interval.contig_index, start, end), config, read_groups)
     if records.start.size == 0:
-        return RegionCalls({}, {})
-    return call_interval(records, codes, start, interval, config)
+        return RegionCalls({}, {}, {} if features else None)
+    return call_interval(records, codes, start, interval, config, features)
 
 
 def choose_sample(reader: AlignmentReader, sample: str | None) -> tuple[str, tuple[int, ...] | None]:

@@ -16,6 +16,8 @@ from genomehub.kernels.pileup import Alignments
 from genomehub.types import Interval, Records, RegionCalls
 from genomehub.variants import genotypes as rooms
 from genomehub.variants.active_regions import find_regions
+from genomehub.variants.annotations import variant_arrays
+from genomehub.variants.features import candidate_arrays
 from genomehub.variants.haplotypes import candidate_haplotypes, events_of, spanning_reads, with_assembled
 from genomehub.variants.likelihoods import read_likelihoods
 from genomehub.variants.pileup import (
@@ -42,8 +44,9 @@ class Genotyped(NamedTuple):
 
 
 def call_interval(
-    records: Records, reference: np.ndarray, reference_start: int, interval: Interval, config: CallConfig
-) -> RegionCalls:
+    records: Records, reference: np.ndarray, reference_start: int, interval: Interval, config: CallConfig,
+    features: bool = False,
+) -> RegionCalls:  # fmt: skip
     """Call the variants and reference blocks of ``interval``.
 
     Parameters
@@ -54,6 +57,7 @@ def call_interval(
     reference_start : 0-based bp of the window's first base
     interval : what to answer for
     config : parameters
+    features : describe every candidate site, too (variants.features)
 
     Returns
     -------
@@ -79,9 +83,21 @@ def call_interval(
     inside = np.flatnonzero((row >= first) & (row < last))
     mine = rooms.Called(*(field[inside] for field in called))
     return RegionCalls(
-        rooms.variant_arrays(mine, found.evidence, window, config),
+        variant_arrays(mine, found.evidence, window, config),
         reference_blocks(confidence, window, first, last, occupied, config),
+        _features(found, is_called, window, first, last) if features else None,
     )
+
+
+def _features(
+    found: Genotyped, is_called: np.ndarray, window: Window, first: int, last: int
+) -> dict[str, np.ndarray]:
+    """Features of the candidates at rows ``first:last``."""
+    row = found.evidence.events.row[found.sites[:, 1]]
+    inside = np.flatnonzero((row >= first) & (row < last))
+    genotypes = kernels.Genotypes(*(field[inside] for field in found.genotypes))
+    result = rooms.Posteriors(*(field[inside] for field in found.result))
+    return candidate_arrays(found.sites[inside], found.evidence, genotypes, result, is_called[inside], window)
 
 
 def genotype_regions(

@@ -15,7 +15,8 @@ from genomehub.kernels.events import Events
 from genomehub.kernels.genotype import ReadTraits, genotype_number
 from genomehub.kernels.region_reads import RegionReads
 from genomehub.kernels.statistics import fisher_strand, rank_sum
-from genomehub.variants.genotypes import make_model, strand_odds_ratio
+from genomehub.variants.annotations import strand_odds_ratio
+from genomehub.variants.genotypes import make_model
 from genomehub.variants.region_reads import number_fragments
 
 MODEL = make_model(CallConfig())

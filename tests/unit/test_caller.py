@@ -17,8 +17,8 @@ from builders.calling import (
 
 from genomehub.config import CallConfig
 from genomehub.types import Interval, Records
+from genomehub.variants.annotations import FILTERS
 from genomehub.variants.caller import call_interval
-from genomehub.variants.genotypes import FILTERS
 
 CONFIG = CallConfig()
 LENGTH = 1_000
@@ -35,9 +35,9 @@ def shifted(records, distance=START):
     return records._replace(start=records.start + np.int32(distance), end=records.end + np.int32(distance))
 
 
-def call(reference, records, first=0, last=LENGTH, config=CONFIG):
+def call(reference, records, first=0, last=LENGTH, config=CONFIG, features=False):
     interval = Interval(0, START + first, START + last)
-    return call_interval(shifted(records), codes(reference), START, interval, config)
+    return call_interval(shifted(records), codes(reference), START, interval, config, features)
 
 
 def genotypes(calls):
@@ -171,6 +171,30 @@ def test_call_interval__blocks_cover_what_variants_leave():
     for place, alleles, _ in genotypes(calls):
         covered[place : place + len(alleles[0])] += 1
     assert set(covered[100:900].tolist()) == {1}
+
+
+def test_call_interval__features_of_sites_called_and_rejected():
+    reference = context(MIDDLE)
+    records = diploid_reads(reference, [], [(505, "G", "T")], depth=40)
+    few = np.flatnonzero((records.start < 590) & (records.end > 610))[:4]
+    bases = records.bases.copy()
+    for read in few:  # an error that four reads share
+        at = records.offsets[read] + 600 - records.start[read]
+        bases[at] = (bases[at] + 1) % 4
+    calls = call(reference, records._replace(bases=bases), features=True)
+    features = calls.candidates
+    assert call(reference, records._replace(bases=bases)).candidates is None
+    at = (features["candidate_position"] - START - 1).tolist()
+    called, error = at.index(505), at.index(600)
+    assert features["candidate_called"][[called, error]].tolist() == [True, False]
+    assert features["candidate_alt"][called] == "T"
+    assert features["candidate_QUAL"][called] == pytest.approx(calls.variants["variant_quality"][0], abs=0.01)
+    assert features["candidate_SB"][called].tolist() == calls.variants["call_SB"][0, 0].tolist()
+    assert features["candidate_SB"][error, 2:].sum() == 4
+    none, some, only = features["candidate_PL"][error].tolist()
+    assert (some, features["candidate_PL"][called].argmin()) == (0, 1)
+    assert none < only
+    assert features["candidate_mean_end_distance"].shape == (len(at), 2)
 
 
 @pytest.mark.parametrize("size", [37, 250, 500])
