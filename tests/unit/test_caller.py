@@ -223,8 +223,9 @@ def test_call_interval__does_not_depend_on_the_window():
     for low, high in ((0, 2_500), (313, 2_111)):
         keep = (records.end > low) & (records.start < high)
         calls = call_interval(
-            _subset(records, keep), codes(reference[low:high]), low, Interval(0, 1_150, 1_300), CONFIG
-        )
+            _subset(records, keep), codes(reference[low:high]), low, Interval(0, 1_150, 1_300), CONFIG,
+            features=True,
+        )  # fmt: skip
         answers.append(calls)
     assert len(answers[0].variants["variant_position"]) == 2
     for one, two in zip(answers[0], answers[1], strict=True):
@@ -264,7 +265,7 @@ def test_call_interval__no_reads():
 
 
 def test_filters__order_of_columns():
-    assert FILTERS == ("LowQual", "LowDepth", "StrandBias", "LowMQ")
+    assert FILTERS == ("LowQual", "LowDepth", "StrandBias", "LowMQ", "ReadBias", "HighDepth")
 
 
 def _other(reference, place):
