@@ -213,13 +213,13 @@ def test_call__reference_of_n(tmp_path):
     assert (store.n_variants, store.n_blocks) == (0, 0)
 
 
-@pytest.mark.parametrize("bed", ["1\t500\t500\n", "1\t0\t1\n", "2\t0\t3000\n"])
-def test_call__regions_without_reads_to_speak_of(reference, tmp_path, bed):
+@pytest.mark.parametrize("bed", ["1\t0\t1\n", "2\t0\t3000\n", "3\t0\t2000\n"])
+def test_call__regions_without_reads(reference, tmp_path, bed):
     (tmp_path / "r.bed").write_text(bed)
     source = write(tmp_path / "in.bam", [read for read in plain_reads() if read.start > 100])
-    code = call(reference, source, tmp_path / "o.vcz", "--regions", str(tmp_path / "r.bed"))
-    assert code in (0, 3)
-    assert code == 3 or VariantStore.open(tmp_path / "o.vcz").n_variants == 0
+    assert call(reference, source, tmp_path / "o.vcz", "--regions", str(tmp_path / "r.bed")) == 0
+    store = VariantStore.open(tmp_path / "o.vcz")
+    assert (store.n_variants, store.n_blocks) == (0, 0)
 
 
 # --- wrong --------------------------------------------------------------------------------------------------
