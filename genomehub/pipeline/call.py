@@ -27,6 +27,7 @@ from genomehub.store.variants import VariantStore, VariantStoreWriter
 from genomehub.types import Contig, Interval, NoProgress, Progress, Records, RegionCalls
 from genomehub.variants.caller import call_interval
 from genomehub.variants.genotypes import filter_descriptions
+from genomehub.variants.phasing import phase_calls
 
 #: Parameters that say how the work is cut; results do not depend on them, so the store does not name them.
 _WITHOUT_EFFECT = ("partition_bp",)
@@ -123,12 +124,20 @@ def call(
     )  # fmt: skip
     task = CallTask(str(reference.path), str(Path(alignments).absolute()), config, groups)
     _run(task, partitions, writer, threads, scheduler_file, progress)
-    store = VariantStore.open(writer.finalise())
+    store = VariantStore.open(writer.finalise(_phased(writer, config)))
     if vcf is not None:
         write_vcf(store, vcf)
     if gvcf is not None:
         write_gvcf(store, reference, gvcf)
     return summarise(store, name, len(partitions))
+
+
+def _phased(writer: VariantStoreWriter, config: CallConfig) -> dict[str, np.ndarray]:
+    """Return the arrays of all sites that tell their phase."""
+    contig, position = writer.column("variant_contig"), writer.column("variant_position")
+    phase = phase_calls(contig, position, writer.column("call_genotype"), writer.links(), config)
+    names = ("call_genotype", "call_genotype_phased", "call_PS", "call_PQ")
+    return dict(zip(names, phase, strict=True))
 
 
 def _run(

@@ -4,7 +4,7 @@ Everything is streamed, a chunk at a time. What must not depend on the regions (
 axes, reference blocks) is found in a first pass over the parts. Used by ``store.variants``.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -53,8 +53,11 @@ class Labels(NamedTuple):
     source_attrs: dict[str, Any]
 
 
-def assemble(path: Path, part_paths: list[Path], labels: Labels) -> None:
-    """Join parts, in the order of their regions, into a Zarr group at ``path``."""
+def assemble(path: Path, part_paths: list[Path], labels: Labels, replaced: Mapping[str, np.ndarray]) -> None:
+    """Join parts, in the order of their regions, into a Zarr group at ``path``.
+
+    ``replaced`` : arrays of variants, of all rows, that stand in for those of the parts
+    """
     infos = [parts.read_info(part) for part in part_paths]
     n_alleles = max((info.n_alleles for info in infos), default=2)
     sizes = {
@@ -65,10 +68,13 @@ def assemble(path: Path, part_paths: list[Path], labels: Labels) -> None:
     ranges = _joined_ranges([info.ranges for info in infos])
     block_ranges, sizes["blocks"] = _scan_blocks(part_paths)
     ranges.update(block_ranges)
+    ranges.update(
+        {name: (int(a.min()), int(a.max())) for name, a in replaced.items() if a.dtype.kind == "i" and a.size}
+    )
 
     root = zarr.open_group(path, mode="w", zarr_format=2, attributes=_root_attributes(labels))
     _write_labels(root, labels, sizes)
-    rows = (parts.read_part(part, list(ROWS)) for part in part_paths)
+    rows = _row_batches(part_paths, replaced)
     rows = ({name: _widen(BY_NAME[name], array, sizes) for name, array in part.items()} for part in rows)
     index = _write_rows(root, ROWS, rows, sizes, ranges, VARIANTS_CHUNK)
     table = np.array(index, dtype=np.int32).reshape(-1, 6)
@@ -76,6 +82,18 @@ def assemble(path: Path, part_paths: list[Path], labels: Labels) -> None:
     _create(root, BY_NAME["region_index"], sizes, table.dtype, table.shape)[...] = table
     _write_rows(root, STORED_BLOCKS, _joined_blocks(part_paths), sizes, ranges, BLOCKS_CHUNK)
     zarr.consolidate_metadata(path, zarr_format=2)
+
+
+def _row_batches(part_paths: list[Path], replaced: Mapping[str, np.ndarray]) -> Iterator[parts.Arrays]:
+    """Yield the rows of each part, with those of ``replaced`` in their place."""
+    read = [name for name in ROWS if name not in replaced]
+    start = 0
+    for path in part_paths:
+        rows = parts.read_part(path, read)
+        end = start + len(rows["variant_position"])
+        rows.update({name: array[start:end] for name, array in replaced.items()})
+        yield rows
+        start = end
 
 
 def _root_attributes(labels: Labels) -> dict[str, Any]:

@@ -85,7 +85,7 @@ def complete(calls: RegionCalls, region: Interval, n_filters: int) -> RegionCall
     blocks = _complete_blocks(blocks, place)
     _check_variants(variants, region, place)
     _check_blocks(blocks, region, place)
-    return RegionCalls(variants, blocks)
+    return RegionCalls(variants, blocks, calls.links)
 
 
 def _check_names(arrays: Arrays, specs: tuple[ArraySpec, ...], place: str) -> None:
@@ -264,7 +264,7 @@ def pad_last(values: np.ndarray, size: int) -> np.ndarray:
 
 def write_part(folder: Path, index: int, calls: RegionCalls) -> Path:
     """Write completed calls of region ``index``; the same calls give the same name and the same bytes."""
-    arrays = {**calls.variants, **calls.blocks}
+    arrays = {**calls.variants, **calls.blocks, "links": calls.links.astype(np.int64)}
     ranges = {
         name: (int(values.min()), int(values.max()))
         for name, values in calls.variants.items()
@@ -333,6 +333,12 @@ def read_part(path: Path, names: list[str]) -> Arrays:
     with np.load(path) as archive:
         n_rows, _, n_alleles, _ = PartInfo(*json.loads(archive["info"].tobytes()))
         return {name: _unpack(archive[name], BY_NAME[name], n_rows, n_alleles) for name in names}
+
+
+def read_links(path: Path) -> np.ndarray:
+    """Read the links between sites of a part, as RegionCalls has them."""
+    with np.load(path) as archive:
+        return archive["links"].astype(np.int32)
 
 
 def _unpack(values: np.ndarray, spec: ArraySpec, n_rows: int, n_alleles: int) -> np.ndarray:
