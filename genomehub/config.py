@@ -199,6 +199,11 @@ class CallConfig:
         all haplotypes worse takes no part
     min_quality : sites below this QUAL are not reported
     max_genotype_quality : cap of GQ
+    Phase
+    phase_reach : bp between two heterozygous sites up to which fragments link them
+    phase_neighbours : following sites that a site is linked with
+    phase_fragment_cap : Phred, most that one template can say for or against a link
+    phase_quality : Phred that links must reach to join a site to a phase set
     Filters
     low_quality : QUAL below: LowQual
     low_depth : DP below: LowDepth
@@ -251,6 +256,10 @@ class CallConfig:
     poor_error: float = 40.0
     min_quality: float = 3.0
     max_genotype_quality: int = 99
+    phase_reach: int = 700
+    phase_neighbours: int = 5
+    phase_fragment_cap: float = 20.0
+    phase_quality: int = 20
     low_quality: float = 10.4
     low_depth: int = 3
     high_depth: float = 6.0

@@ -216,16 +216,23 @@ class SeedIndex(NamedTuple):
     partner_last: int
 
 
+#: RegionCalls.links where no two sites are linked.
+NO_LINKS = np.zeros((0, 4), dtype=np.int32)
+
+
 class RegionCalls(NamedTuple):
     """What the caller found in one region, in order; arrays are named and shaped as store.schema says.
 
     variants : variant_* and call_* arrays, one row per site
     blocks : block_* arrays, one row per reference block (no variant, and how sure of it)
+    links : (n, 4) int32, between heterozygous sites, the first of which lies in the region: see
+        variants.phasing.link_called
     candidates : candidate_* arrays, one row per site that was looked at; None if nobody asked
     """
 
     variants: dict[str, np.ndarray]
     blocks: dict[str, np.ndarray]
+    links: np.ndarray = NO_LINKS
     candidates: dict[str, np.ndarray] | None = None
 
 

@@ -30,6 +30,7 @@ from genomehub.types import Contig, Interval, NoProgress, Progress, Records, Reg
 from genomehub.variants.annotations import filter_descriptions
 from genomehub.variants.caller import call_interval
 from genomehub.variants.error_model import Slippage
+from genomehub.variants.phasing import phase_calls
 from genomehub.variants.pileup import EXCLUDED
 
 #: Parameters that say how the work is cut; results do not depend on them, so the store does not name them.
@@ -142,7 +143,7 @@ def call(
     task = CallTask(str(reference.path), str(Path(alignments).absolute()), identity, config, groups, features)
     _run(task, partitions, writer, threads, scheduler_file, progress)
     peaks = {"calling": peak_rss_bytes()}
-    store = VariantStore.open(writer.finalise())
+    store = VariantStore.open(writer.finalise(_phased(writer, config)))
     peaks["joining"] = peak_rss_bytes()
     if vcf is not None:
         write_vcf(store, vcf)
@@ -150,6 +151,14 @@ def call(
         write_gvcf(store, reference, gvcf, gvcf_allele)
     peaks["exporting"] = peak_rss_bytes()
     return summarise(store, name, len(partitions), peaks)
+
+
+def _phased(writer: VariantStoreWriter, config: CallConfig) -> dict[str, np.ndarray]:
+    """Return the arrays of all sites that tell their phase."""
+    contig, position = writer.column("variant_contig"), writer.column("variant_position")
+    phase = phase_calls(contig, position, writer.column("call_genotype"), writer.links(), config)
+    names = ("call_genotype", "call_genotype_phased", "call_PS", "call_PQ")
+    return dict(zip(names, phase, strict=True))
 
 
 def _run(
@@ -217,10 +226,10 @@ def call_partition(
     end = min(length, interval.end + config.padding_bp)
     codes = reference.sequence(interval.contig_index, start, end)
     if not (codes[interval.start - start : interval.end - start] <= 3).any():
-        return RegionCalls({}, {}, {} if features else None)
+        return RegionCalls({}, {}, candidates={} if features else None)
     records = _fetch(reader, Interval(interval.contig_index, start, end), config, read_groups)
     if records.start.size == 0:
-        return RegionCalls({}, {}, {} if features else None)
+        return RegionCalls({}, {}, candidates={} if features else None)
     return call_interval(records, codes, start, interval, config, features)
 
 

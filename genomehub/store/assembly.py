@@ -4,7 +4,7 @@ Everything is streamed, a chunk at a time. What must not depend on the regions (
 axes, reference blocks) is found in a first pass over the parts. Used by ``store.variants``.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -60,8 +60,11 @@ class Labels(NamedTuple):
     depth_filter: tuple[str, float] | None = None
 
 
-def assemble(path: Path, part_paths: list[Path], labels: Labels) -> None:
-    """Join parts, in the order of their regions, into a Zarr group at ``path``."""
+def assemble(path: Path, part_paths: list[Path], labels: Labels, replaced: Mapping[str, np.ndarray]) -> None:
+    """Join parts, in the order of their regions, into a Zarr group at ``path``.
+
+    ``replaced`` : arrays of variants, of all rows, that stand in for those of the parts
+    """
     infos = [parts.read_info(part) for part in part_paths]
     n_alleles = max((info.n_alleles for info in infos), default=2)
     sizes = {
@@ -73,10 +76,13 @@ def assemble(path: Path, part_paths: list[Path], labels: Labels) -> None:
     ranges = _joined_ranges([info.ranges for info in infos])
     block_ranges, sizes["blocks"], depths = _scan_blocks(part_paths)
     ranges.update(block_ranges)
+    ranges.update(
+        {name: (int(a.min()), int(a.max())) for name, a in replaced.items() if a.dtype.kind == "i" and a.size}
+    )
 
     root = zarr.open_group(path, mode="w", zarr_format=2, attributes=_root_attributes(labels))
     _write_labels(root, labels, sizes)
-    rows = (parts.read_part(part, list(ROWS)) for part in part_paths)
+    rows = _row_batches(part_paths, replaced)
     if labels.depth_filter is not None:
         name, deviations = labels.depth_filter
         limits = depth_limits(depths, len(labels.contigs), deviations)
@@ -91,6 +97,18 @@ def assemble(path: Path, part_paths: list[Path], labels: Labels) -> None:
         candidates = (parts.read_part(part, list(CANDIDATES)) for part in part_paths)
         _write_rows(root, CANDIDATES, candidates, sizes, ranges, VARIANTS_CHUNK)
     zarr.consolidate_metadata(path, zarr_format=2)
+
+
+def _row_batches(part_paths: list[Path], replaced: Mapping[str, np.ndarray]) -> Iterator[parts.Arrays]:
+    """Yield the rows of each part, with those of ``replaced`` in their place."""
+    read = [name for name in ROWS if name not in replaced]
+    start = 0
+    for path in part_paths:
+        rows = parts.read_part(path, read)
+        end = start + len(rows["variant_position"])
+        rows.update({name: array[start:end] for name, array in replaced.items()})
+        yield rows
+        start = end
 
 
 def _root_attributes(labels: Labels) -> dict[str, Any]:

@@ -88,8 +88,9 @@ def complete(calls: RegionCalls, region: Interval, n_filters: int) -> RegionCall
     _check_variants(variants, region, place)
     _check_blocks(blocks, region, place)
     if calls.candidates is None:
-        return RegionCalls(variants, blocks)
-    return RegionCalls(variants, blocks, _complete_candidates(calls.candidates, region, place))
+        return RegionCalls(variants, blocks, calls.links)
+    candidates = _complete_candidates(calls.candidates, region, place)
+    return RegionCalls(variants, blocks, calls.links, candidates)
 
 
 def _complete_candidates(arrays: Arrays, region: Interval, place: str) -> Arrays:
@@ -287,7 +288,8 @@ def pad_last(values: np.ndarray, size: int) -> np.ndarray:
 def write_part(folder: Path, index: int, calls: RegionCalls) -> Path:
     """Write completed calls of region ``index``; the same calls give the same name and the same bytes."""
     candidates = calls.candidates or {}
-    arrays = {**calls.variants, **calls.blocks, **candidates}
+    links = {"links": calls.links.astype(np.int64)}
+    arrays = {**calls.variants, **calls.blocks, **candidates, **links}
     ranges = {
         name: (int(values.min()), int(values.max()))
         for name, values in {**calls.variants, **candidates}.items()
@@ -357,6 +359,12 @@ def read_part(path: Path, names: list[str]) -> Arrays:
     with np.load(path) as archive:
         info = PartInfo(*json.loads(archive["info"].tobytes()))
         return {name: _unpack(archive[name], BY_NAME[name], info) for name in names}
+
+
+def read_links(path: Path) -> np.ndarray:
+    """Read the links between sites of a part, as RegionCalls has them."""
+    with np.load(path) as archive:
+        return archive["links"].astype(np.int32)
 
 
 def _unpack(values: np.ndarray, spec: ArraySpec, info: PartInfo) -> np.ndarray:

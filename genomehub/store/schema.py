@@ -162,6 +162,9 @@ CALL_ARRAYS: tuple[ArraySpec, ...] = (
             origin=Origin.OPTIONAL),
     _format("PL", "int16", "G", "Phred-scaled genotype likelihoods, the best genotype is 0, in the order of VCF",
             unit="Phred"),
+    _format("PQ", "int8", "1", "Phasing quality: Phred-scaled probability that the alleles are in the wrong order "
+            "within their phase set, at most 99", unit="Phred", origin=Origin.OPTIONAL),
+    _format("PS", "int32", "1", "Phase set: position of its first site", unit="1-based bp", origin=Origin.OPTIONAL),
     _format("SB", "int16", "4", "Reads by strand: REF forward, REF reverse, ALT forward, ALT reverse", unit="reads",
             origin=Origin.OPTIONAL),
 )  # fmt: skip

@@ -22,8 +22,8 @@ from genomehub.errors import NotFoundError, StoreError
 from genomehub.files import atomic_output, os_error, remove, require_writable_parent
 from genomehub.store import parts
 from genomehub.store.assembly import BLOCKS_CHUNK, ROWS, STORED_BLOCKS, VARIANTS_CHUNK, Labels, assemble
-from genomehub.store.schema import FORMAT_VERSION, STORED
-from genomehub.types import Contig, Interval, RegionCalls
+from genomehub.store.schema import BY_NAME, FORMAT_VERSION, STORED
+from genomehub.types import NO_LINKS, Contig, Interval, RegionCalls
 
 
 class VariantStoreWriter:
@@ -106,14 +106,23 @@ class VariantStoreWriter:
             found[index] = path
         return found
 
-    def finalise(self) -> Path:
-        """Join all parts into the store under its final name, and remove them.
+    def column(self, name: str) -> np.ndarray:
+        """One array of all rows of variants, without a ragged axis, as the regions gave it.
 
         Raises
         ------
         StoreError
             A region has not been written.
         """
+        columns = [parts.read_part(path, [name])[name] for path in self._all_parts()]
+        return np.concatenate(columns) if columns else parts.missing_array(BY_NAME[name], (0, 1, 2))
+
+    def links(self) -> np.ndarray:
+        """Links between heterozygous sites of all regions, as RegionCalls has them."""
+        return np.concatenate([NO_LINKS, *(parts.read_links(path) for path in self._all_parts())])
+
+    def _all_parts(self) -> list[Path]:
+        """Files of the parts in the order of regions."""
         found = self._parts()
         lacking = [index for index in range(len(self.regions)) if index not in found]
         if lacking:
@@ -121,9 +130,23 @@ class VariantStoreWriter:
                 f"{self.path}: {len(lacking)} of {len(self.regions)} regions are not written yet, the first "
                 f"is region {lacking[0]}. Run the same command again; finished regions are kept."
             )
-        paths = [found[index] for index in range(len(self.regions))]
+        return [found[index] for index in range(len(self.regions))]
+
+    def finalise(self, replaced: Mapping[str, np.ndarray] | None = None) -> Path:
+        """Join all parts into the store under its final name, and remove them.
+
+        Parameters
+        ----------
+        replaced : arrays of all rows that stand in for those of the regions
+
+        Raises
+        ------
+        StoreError
+            A region has not been written.
+        """
+        paths = self._all_parts()
         with atomic_output(self.path, keep_suffix=False) as temporary:
-            assemble(temporary, paths, self.labels)
+            assemble(temporary, paths, self.labels, replaced or {})
         remove(self._wip)
         return self.path
 

@@ -164,6 +164,9 @@ def _row_rules(store: VariantStore, rows: Arrays) -> Iterator[tuple[str, np.ndar
     )
     quality = rows["call_GQ"]
     yield f"has a GQ outside 0 to {_MAX_GQ}", _any((quality < -1) | (quality > _MAX_GQ))
+    phase_set, unphased = rows["call_PS"], ~rows["call_genotype_phased"]
+    yield "has a PS behind its position", _any(phase_set > rows["variant_position"][:, None])
+    yield "has a PS or PQ without a phase", _any(unphased & ((phase_set >= 0) | (rows["call_PQ"] >= 0)))
     for name, values in derived_arrays(rows, n_alleles).items():
         differs = np.asarray(values) != rows[name]
         if values.dtype.kind == "f":

@@ -1,6 +1,6 @@
 """Records of one stretch of the genome to its calls: joins the rooms of calling, in order.
 
-counters -> active regions -> reads, haplotypes -> likelihoods -> genotypes -> variants, reference blocks
+counters -> active regions -> reads, haplotypes -> likelihoods -> genotypes -> variants, links, blocks
 
 ``call_interval`` sees the stretch with padding on both sides and answers for the stretch alone. What it finds
 at a base depends on reads and reference around the base, not on where the stretch begins or ends.
@@ -20,6 +20,7 @@ from genomehub.variants.annotations import variant_arrays
 from genomehub.variants.features import candidate_arrays
 from genomehub.variants.haplotypes import candidate_haplotypes, events_of, spanning_reads, with_assembled
 from genomehub.variants.likelihoods import read_likelihoods
+from genomehub.variants.phasing import link_called
 from genomehub.variants.pileup import (
     ReferenceConfidence,
     Window,
@@ -61,7 +62,7 @@ def call_interval(
 
     Returns
     -------
-    RegionCalls : variants whose POS and blocks whose bases lie in the interval
+    RegionCalls : variants whose POS and blocks whose bases lie in the interval, links that begin in it
     """
     window = make_window(interval.contig_index, reference_start, reference)
     records = with_qualities(records, config)
@@ -70,8 +71,11 @@ def call_interval(
     pileup = tally_window(records, alignments, usable, window, config)
     first, last = interval.start - reference_start, interval.end - reference_start
     regions, has_clips = find_regions(pileup, window, config)
-    # Regions just outside may hold a deletion that reaches in, or an indel that moves in when left-aligned.
-    near = (regions[:, 0] < last + config.max_region) & (regions[:, 1] > first - config.max_region)
+    # Regions just outside may hold a deletion that reaches in, or an indel that moves in when left-aligned;
+    # those behind may hold sites to link with.
+    near = (regions[:, 0] < last + max(config.max_region, config.phase_reach)) & (
+        regions[:, 1] > first - config.max_region
+    )
     found = genotype_regions(records, alignments, usable, regions[near], has_clips[near], window, config)
     called, is_called = rooms.select_called(
         found.sites, found.evidence.events, found.genotypes, found.result, window, config
@@ -85,6 +89,7 @@ def call_interval(
     return RegionCalls(
         variant_arrays(mine, found.evidence, window, config),
         reference_blocks(confidence, window, first, last, occupied, config),
+        link_called(called, found.evidence, first, last, window, config),
         _features(found, is_called, window, first, last) if features else None,
     )
 

@@ -49,7 +49,7 @@ def test_header__complete_and_without_date_or_path(store):
     assert "##genomehub_reference=digest" in lines
     assert lines[-1].endswith("FORMAT\tS1")
     keys = {line.split("ID=")[1].split(",")[0] for line in lines if line.startswith("##FORMAT")}
-    assert keys == {"GT", "AD", "ADF", "ADR", "DP", "GQ", "PL", "SB"}
+    assert keys == {"GT", "AD", "ADF", "ADR", "DP", "GQ", "PL", "PQ", "PS", "SB"}
     assert not any("date" in line.lower() or str(store.path) in line for line in lines)
 
 
