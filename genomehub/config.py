@@ -187,6 +187,7 @@ class CallConfig:
     max_gap_open : cost of a gap outside of repeats (repeats: variants.likelihoods)
     low_base_quality, lowered_base_quality : bases below the former are compared with the latter
     Genotypes
+    ploidy : chromosomes of the sample, 1 to 6; more than 2 for a pool or a polyploid
     snv_rate, indel_rate : probability that a base is heterozygous for one (repeats: variants.likelihoods)
     fragment_cap : Phred, most that one template can hold against an allele
     mapping_weight : share of a template's MAPQ that caps it too
@@ -230,6 +231,7 @@ class CallConfig:
     max_gap_open: int = 45
     low_base_quality: int = 18
     lowered_base_quality: int = 6
+    ploidy: int = 2
     snv_rate: float = 1e-3
     indel_rate: float = 1.25e-4
     fragment_cap: float = 45.0

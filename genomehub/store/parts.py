@@ -19,6 +19,7 @@ from genomehub.store.schema import (
     BY_NAME,
     CALL_ARRAYS,
     FIXED_DIMENSIONS,
+    LEAST_PLOIDY,
     VARIANT_ARRAYS,
     ArraySpec,
     Origin,
@@ -40,6 +41,8 @@ from genomehub.types import (
 Arrays = dict[str, np.ndarray]
 _ROW_ARRAYS = VARIANT_ARRAYS + CALL_ARRAYS
 _STRINGS = np.dtypes.StringDType()
+#: Dimensions along which rows may be of different length.
+RAGGED = ("alleles", "alt_alleles", "genotypes", "ploidy", "block_genotypes")
 
 
 class PartInfo(NamedTuple):
@@ -47,12 +50,15 @@ class PartInfo(NamedTuple):
 
     n_variants, n_blocks : rows
     n_alleles : alleles of the widest row, at least 2
+    ploidy, block_genotypes : sizes of these axes
     ranges : for each integer array of variants, its least and greatest value
     """
 
     n_variants: int
     n_blocks: int
     n_alleles: int
+    ploidy: int
+    block_genotypes: int
     ranges: dict[str, tuple[int, int]]
 
 
@@ -102,18 +108,21 @@ def _check_names(arrays: Arrays, specs: tuple[ArraySpec, ...], place: str) -> No
 
 def _complete_variants(arrays: Arrays, n_filters: int, place: str) -> Arrays:
     alleles = _trimmed_alleles(arrays)
+    ploidy = max([LEAST_PLOIDY, *np.shape(arrays.get("call_genotype", ()))[2:]])
     sizes = {
         "variants": len(alleles), "samples": 1, "filters": n_filters, "alleles": alleles.shape[1],
-        "alt_alleles": alleles.shape[1] - 1, "genotypes": n_genotypes(alleles.shape[1]), **FIXED_DIMENSIONS,
+        "alt_alleles": alleles.shape[1] - 1, "ploidy": ploidy,
+        "genotypes": n_genotypes(alleles.shape[1], ploidy), **FIXED_DIMENSIONS,
     }  # fmt: skip
     present = (alleles != STRING_FILL).sum(axis=1)
+    ploidies = ploidy_of_rows(np.asarray(arrays.get("call_genotype", np.zeros((0, 1, ploidy)))))
     full = {}
     for spec in _ROW_ARRAYS:
         if spec.origin is Origin.DERIVED:
             continue
         shape = tuple(sizes[dim] for dim in spec.dims)
         given = alleles if spec.name == "variant_allele" else arrays.get(spec.name)
-        full[spec.name] = _conform(spec, given, shape, present, place)
+        full[spec.name] = _conform(spec, given, shape, (present, ploidies), place)
     full.update(derived_arrays(full, present))
     return {spec.name: rounded(full[spec.name], spec.decimals) for spec in _ROW_ARRAYS}
 
@@ -128,12 +137,14 @@ def _trimmed_alleles(arrays: Arrays) -> np.ndarray:
 
 
 def _conform(
-    spec: ArraySpec, given: np.ndarray | None, shape: tuple[int, ...], present: np.ndarray, place: str
-) -> np.ndarray:
+    spec: ArraySpec, given: np.ndarray | None, shape: tuple[int, ...],
+    present: tuple[np.ndarray, np.ndarray], place: str,
+) -> np.ndarray:  # fmt: skip
+    ragged = spec.dims[-1] in RAGGED
     if given is None or (shape[0] == 0 and len(given) == 0):
-        return missing_array(spec, shape)
+        missing = missing_array(spec, shape)
+        return _fill_ragged(spec, missing, *present) if ragged and missing.dtype.kind == "i" else missing
     given = np.asarray(given)
-    ragged = spec.dims[-1] in ("alleles", "alt_alleles", "genotypes")
     if ragged and given.ndim == len(shape):
         given = pad_last(given, shape[-1])[..., : shape[-1]]
     if given.shape != shape:
@@ -146,14 +157,25 @@ def _conform(
         )
     if wanted.kind in "iu":
         given = given.astype(np.int64)
-        return _fill_ragged(spec, given, present) if ragged and spec.name.startswith("call_") else given
+        return _fill_ragged(spec, given, *present) if ragged else given
     return given.astype(wanted, copy=False)
 
 
-def _fill_ragged(spec: ArraySpec, values: np.ndarray, present: np.ndarray) -> np.ndarray:
-    """Say fill (-2) behind the last element that a row with fewer alleles has."""
-    n_elements = n_genotypes(present) if spec.dims[-1] == "genotypes" else present
-    beyond = np.arange(values.shape[-1])[None, None, :] >= n_elements[:, None, None]
+def ploidy_of_rows(genotype: np.ndarray) -> np.ndarray:
+    """Return (n,) int64: how many places of genotypes ((n, 1, ploidy)) are no fill."""
+    return np.asarray((genotype != INT_FILL).sum(axis=(1, 2)))
+
+
+def _fill_ragged(
+    spec: ArraySpec, values: np.ndarray, present: np.ndarray, ploidies: np.ndarray
+) -> np.ndarray:
+    """Say fill (-2) behind the last element that a row with fewer alleles, or of lower ploidy, has."""
+    n_elements = {
+        "alleles": present, "alt_alleles": present - 1, "genotypes": n_genotypes(present, ploidies),
+    }.get(spec.dims[-1])  # fmt: skip
+    if n_elements is None:  # the caller has filled these up
+        return values
+    beyond = np.arange(values.shape[-1]) >= n_elements.reshape(-1, *[1] * (values.ndim - 1))
     return np.where(beyond, INT_FILL, values)
 
 
@@ -195,13 +217,14 @@ def rounded(values: np.ndarray, decimals: int) -> np.ndarray:
 
 def _complete_blocks(arrays: Arrays, place: str) -> Arrays:
     n = len(arrays.get("block_start", ()))
-    sizes = {"blocks": n, **FIXED_DIMENSIONS}
+    n_likelihoods = max([LEAST_PLOIDY + 1, *np.shape(arrays.get("block_PL", ()))[1:]])
+    sizes = {"blocks": n, "block_genotypes": n_likelihoods, **FIXED_DIMENSIONS}
     full = {}
     for spec in BLOCK_ARRAYS:
         if spec.origin is Origin.TRANSIENT and spec.name not in arrays:
             continue
         shape = tuple(sizes[dim] for dim in spec.dims)
-        values = _conform(spec, arrays.get(spec.name), shape, np.zeros(0), place)
+        values = _conform(spec, arrays.get(spec.name), shape, (np.zeros(0), np.zeros(0)), place)
         full[spec.name] = values.astype(np.int64)
     length = full["block_end"] - full["block_start"]
     if "block_depth_sum" not in full:
@@ -256,7 +279,7 @@ def pad_last(values: np.ndarray, size: int) -> np.ndarray:
     """Widen the last axis to ``size`` with the fill value of the type; wider arrays are left as they are."""
     if values.shape[-1] >= size:
         return values
-    value = {"f": FLOAT32_FILL, "T": STRING_FILL, "b": False}.get(values.dtype.kind, INT_FILL)
+    value = {"f": FLOAT32_FILL, "T": STRING_FILL, "b": True}.get(values.dtype.kind, INT_FILL)  # b: a mask
     out = np.full((*values.shape[:-1], size), value, dtype=values.dtype)
     out[..., : values.shape[-1]] = values
     return out
@@ -271,8 +294,9 @@ def write_part(folder: Path, index: int, calls: RegionCalls) -> Path:
         if values.dtype.kind == "i" and values.size
     }
     info = PartInfo(
-        len(arrays["variant_position"]), len(arrays["block_start"]), arrays["variant_allele"].shape[1], ranges
-    )
+        len(arrays["variant_position"]), len(arrays["block_start"]), arrays["variant_allele"].shape[1],
+        arrays["call_genotype"].shape[2], arrays["block_PL"].shape[1], ranges,
+    )  # fmt: skip
     buffer = io.BytesIO()
     members = {name: _pack(values) for name, values in arrays.items()}
     np.savez(buffer, info=np.frombuffer(json.dumps(info).encode(), dtype=np.uint8), **members)  # type: ignore[arg-type]
@@ -331,7 +355,7 @@ def read_info(path: Path) -> PartInfo:
 def read_part(path: Path, names: list[str]) -> Arrays:
     """Read arrays of a part by name; integers come as int64."""
     with np.load(path) as archive:
-        n_rows, _, n_alleles, _ = PartInfo(*json.loads(archive["info"].tobytes()))
+        n_rows, _, n_alleles, *_ = PartInfo(*json.loads(archive["info"].tobytes()))
         return {name: _unpack(archive[name], BY_NAME[name], n_rows, n_alleles) for name in names}
 
 

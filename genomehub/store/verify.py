@@ -14,7 +14,7 @@ import numpy as np
 
 from genomehub.errors import StoreError
 from genomehub.store.assembly import index_rows
-from genomehub.store.parts import Arrays, derived_arrays
+from genomehub.store.parts import Arrays, derived_arrays, ploidy_of_rows
 from genomehub.store.schema import CALL_ARRAYS, FIXED_DIMENSIONS, STORED, ArraySpec, n_genotypes, numpy_dtype
 from genomehub.store.variants import VariantStore
 from genomehub.types import INT_FILL, STRING_FILL, is_fill
@@ -71,7 +71,8 @@ def _check_layout(store: VariantStore) -> dict[str, int]:
             if sizes.setdefault(dim, size) != size:
                 raise _fail(store, f"array {spec.name!r} has {size} {dim}, others have {sizes[dim]}")
         _check_type(store, spec, array.dtype)
-    if sizes["genotypes"] != n_genotypes(sizes["alleles"]) or sizes["alt_alleles"] != sizes["alleles"] - 1:
+    n = n_genotypes(sizes["alleles"], sizes["ploidy"])
+    if sizes["genotypes"] != n or sizes["alt_alleles"] != sizes["alleles"] - 1:
         raise _fail(store, f"{sizes['alleles']} alleles do not give {sizes['genotypes']} genotypes")
     return sizes
 
@@ -161,7 +162,8 @@ def _row_rules(store: VariantStore, rows: Arrays) -> Iterator[tuple[str, np.ndar
         yield f"has {name} that does not follow from its genotype and alleles", _any(differs)
     for spec in CALL_ARRAYS:
         if spec.dims[-1] in ("alleles", "genotypes"):
-            n = n_genotypes(n_alleles) if spec.dims[-1] == "genotypes" else n_alleles
+            of_ploidy = n_genotypes(n_alleles, ploidy_of_rows(genotype))
+            n = of_ploidy if spec.dims[-1] == "genotypes" else n_alleles
             beyond = np.arange(rows[spec.name].shape[-1])[None, None, :] >= n[:, None, None]
             yield f"has {spec.name} of a wrong length", _any(np.asarray(is_fill(rows[spec.name]) != beyond))
     likelihoods = rows["call_PL"]
