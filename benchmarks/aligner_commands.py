@@ -115,9 +115,11 @@ def identity(name: str, sources: Sequence[str] = ("**/*.py",)) -> str:
     command = ["bash", "-c", ALIGNERS[name].version]
     words = subprocess.run(command, capture_output=True, text=True, check=False).stdout.split()
     version = words[-1] if words else "unknown"
-    if name != OURS:
-        return version
+    return f"{version}-{sources_digest(sources)}" if name == OURS else version
+
+
+def sources_digest(patterns: Sequence[str] = ("**/*.py",)) -> str:
+    """Digest of those files of genomehub that match."""
     package = Path(genomehub.__file__).parent
-    paths = sorted({path for pattern in sources for path in package.glob(pattern)})
-    digest = hashlib.sha256(b"".join(path.read_bytes() for path in paths))
-    return f"{version}-{digest.hexdigest()[:12]}"
+    paths = sorted({path for pattern in patterns for path in package.glob(pattern)})
+    return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()[:12]

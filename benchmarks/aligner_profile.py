@@ -56,7 +56,7 @@ class Clocks:
     def __init__(self) -> None:
         self.seconds: collections.Counter[str] = collections.Counter()
         self.raised: collections.Counter[str] = collections.Counter()  # peak memory, bytes
-        self.peak = _peak_rss()
+        self.peak = peak_rss()
         self._lock = threading.Lock()
         self._local = threading.local()
 
@@ -67,7 +67,7 @@ class Clocks:
         if stack:
             with self._lock:
                 self.seconds[stack[-1]] += now - self._local.since
-                peak = _peak_rss()
+                peak = peak_rss()
                 self.raised[stack[-1]] += peak - self.peak
                 self.peak = peak
         if enter is None:
@@ -102,7 +102,8 @@ class Clocks:
             yield item
 
 
-def _peak_rss() -> int:
+def peak_rss() -> int:
+    """Largest resident memory of this process so far, bytes."""
     unit = 1 if sys.platform == "darwin" else 1024  # bytes there, KiB elsewhere
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
@@ -153,16 +154,16 @@ def _main(reference: str, read1: str, read2: str, output: str) -> None:
     clocks = Clocks()
     missing = install(clocks)
     lane = Lane(default_read_group(read1, "S", "S", "ILLUMINA"), read1, read2)
-    started, clocks.peak = time.process_time(), _peak_rss()
+    started, clocks.peak = time.process_time(), peak_rss()
     start_rss = clocks.peak
     summary = align.align(reference, [lane], output, sort_config=SortConfig(level=1), threads=1)
     total = time.process_time()
     stages = {START_UP: started, **{stage: clocks.seconds[stage] for stage, _, _ in STAGES}}
     stages[REST] = total - sum(stages.values())
     raised = {START_UP: start_rss, **{stage: clocks.raised[stage] for stage, _, _ in STAGES}}
-    raised[REST] = _peak_rss() - sum(raised.values())
+    raised[REST] = peak_rss() - sum(raised.values())
     row = {"pairs": summary.reads // 2, "seconds": total, "stages": stages, "missing": missing}
-    row |= {"peak_rss_bytes": _peak_rss(), "raised_bytes": raised}
+    row |= {"peak_rss_bytes": peak_rss(), "raised_bytes": raised}
     print(json.dumps(row))
 
 

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import placement
 from aligner_commands import ALIGNERS, BWA_MEM3_INDEX, INDEX_SOURCES, OURS, identity
-from measure import measure
+from measure import measure, once
 
 #: Pairs of the input that shows what start-up costs, and of the one that compiles our kernels before.
 _TINY_PAIRS, _WARM_UP_PAIRS = 50, 20_000
@@ -262,16 +262,7 @@ class Runs:
         self, path: Path, depends: dict[str, Any], what: str, work: Callable[[], dict[str, Any]]
     ) -> dict[str, Any]:
         """Read a result, or make and keep it."""
-        if path.exists():
-            kept = json.loads(path.read_text())
-            if kept["depends"] == depends:
-                result: dict[str, Any] = kept["result"]
-                return result
-        if what:
-            self._say(what)
-        result = work()
-        path.write_text(json.dumps({"depends": depends, "result": result}, indent=1) + "\n")
-        return result
+        return once(path, depends, work, (lambda: self._say(what)) if what else (lambda: None))
 
 
 def _seconds(usage: dict[str, Any]) -> dict[str, Any]:

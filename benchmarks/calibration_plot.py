@@ -43,6 +43,25 @@ def plot(rows: dict[str, dict[str, Any]], path: Path) -> None:
     plt.close(figure)
 
 
+def plot_reliability(rows: dict[str, list[dict[str, Any]]], path: Path) -> None:
+    """Write a PNG of observed over promised errors alone.
+
+    Parameters
+    ----------
+    rows : by name, bins as ``placement.calibration`` returns them
+    path : of the PNG
+    """
+    figure, axes = plt.subplots(figsize=(6.5, 5.5), layout="constrained")
+    for number, (name, bins) in enumerate(rows.items()):
+        _reliability(axes, bins, f"C{number}", name)
+    axes.plot([0, _TOP], [0, _TOP], color="grey", linewidth=1)
+    axes.set(xlabel="quality (mean promise of the bin)", ylabel="observed error, -10 log10", xlim=(-1, 100))
+    axes.legend(frameon=False)
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(path, dpi=120)
+    plt.close(figure)
+
+
 def _phred(share: float) -> float:
     return -10 * math.log10(max(share, 1e-9))
 

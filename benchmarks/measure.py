@@ -12,8 +12,9 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class Usage(NamedTuple):
@@ -46,6 +47,21 @@ def measure(script: str, log: Path) -> Usage:
     usage = Usage(**json.loads(out.read_text()))
     out.unlink()
     return usage
+
+
+def once(
+    path: Path, depends: dict[str, Any], work: Callable[[], dict[str, Any]], starting: Callable[[], None]
+) -> dict[str, Any]:
+    """Read a result that is kept at ``path`` and depends on the same, or make it anew and keep it."""
+    if path.exists():
+        kept = json.loads(path.read_text())
+        if kept["depends"] == depends:
+            result: dict[str, Any] = kept["result"]
+            return result
+    starting()
+    result = work()
+    path.write_text(json.dumps({"depends": depends, "result": result}, indent=1) + "\n")
+    return result
 
 
 def _main(out: str, *command: str) -> int:

@@ -166,6 +166,8 @@ class CallConfig:
     min_mapping_quality : MAPQ below which a read is not looked at
     min_base_quality : bases below do not count in pileups, and ends of reads below are cut
     missing_base_quality : what a read without qualities (255) is taken for
+    max_starts : reads that may begin within 100 bp of the genome; of more, a fixed draw by name is taken, so
+        that depth ends at about 5 times the reads' length and memory and time are bounded
     min_read_length : bp of a read within an active region's surroundings below which it takes no part
     max_reads : reads of one active region that are compared; of more, a draw by name is taken
     Active regions
@@ -178,13 +180,16 @@ class CallConfig:
     max_tract : a region grows over the tandem repeats it touches, at most so far on each side
     Haplotypes and likelihoods
     flank : bp around a region within which reads are compared
-    max_haplotypes : candidates of one region, the reference among them
+    max_haplotypes : candidates of one region, the reference among them; assembled ones come on top
     assembly_kmers : k of the local assembly, tried in turn until the graph has no cycle
     assembly_flank : bp around a region within which reads are assembled
     max_paths : likeliest paths of a region's graph that become haplotypes
     clip_reach : bp around a soft clip that its region holds, so that both ends of a deletion share one
     min_spanning : reads that must span a region for it to do without assembly
     max_gap_open : cost of a gap outside of repeats (repeats: variants.likelihoods)
+    calibrate : measure gap costs in repeats on the sample before calling (variants.error_model)
+    calibration_cells, calibration_cell_bp : number and span of the stretches they are measured on
+    gap_open : the costs, by unit length (0-8) and repeats (0-20); empty: the defaults of variants.likelihoods
     low_base_quality, lowered_base_quality : bases below the former are compared with the latter
     Genotypes
     ploidy : chromosomes of the sample, 1 to 6; more than 2 for a pool or a polyploid
@@ -198,8 +203,11 @@ class CallConfig:
     Filters
     low_quality : QUAL below: LowQual
     low_depth : DP below: LowDepth
+    high_depth : DP above the contig's median by so many standard deviations: HighDepth
     strand_bias_snv, strand_bias_indel : FS above: StrandBias
     low_mapping_quality : MQ below: LowMQ
+    read_bias_share_snv, read_bias_share_indel, read_bias_z : an ALT beside REF that a smaller share of reads
+        has, and a rank-sum z below: ReadBias
     Reference blocks and partitions
     block_bands : lower bounds of the GQ bands that blocks are cut at
     partition_bp : span of one task; calls do not depend on it
@@ -209,6 +217,7 @@ class CallConfig:
     min_mapping_quality: int = 20
     min_base_quality: int = 10
     missing_base_quality: int = 20
+    max_starts: int = 500
     min_read_length: int = 15
     max_reads: int = 1000
     min_support: int = 2
@@ -223,12 +232,16 @@ class CallConfig:
     max_tract: int = 100
     flank: int = 60
     max_haplotypes: int = 24
-    assembly_kmers: tuple[int, ...] = (15, 25, 35, 45, 55)
+    assembly_kmers: tuple[int, ...] = (15, 25, 35, 45, 55, 75, 95)
     assembly_flank: int = 100
     max_paths: int = 8
     clip_reach: int = 20
     min_spanning: int = 4
     max_gap_open: int = 45
+    calibrate: bool = True
+    calibration_cells: int = 150
+    calibration_cell_bp: int = 20_000
+    gap_open: tuple[tuple[int, ...], ...] = ()
     low_base_quality: int = 18
     lowered_base_quality: int = 6
     ploidy: int = 2
@@ -242,9 +255,13 @@ class CallConfig:
     max_genotype_quality: int = 99
     low_quality: float = 10.4
     low_depth: int = 3
+    high_depth: float = 6.0
     strand_bias_snv: float = 60.0
     strand_bias_indel: float = 200.0
     low_mapping_quality: float = 30.0
+    read_bias_share_snv: float = 0.25
+    read_bias_share_indel: float = 0.25
+    read_bias_z: float = -3.5
     block_bands: tuple[int, ...] = (0, 1, 10, 20, 30, 40)
     partition_bp: int = 200_000
     padding_bp: int = 1_500

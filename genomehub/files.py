@@ -110,6 +110,16 @@ def _publish(temporary: Path, path: Path) -> None:
     temporary.replace(path)
 
 
+def forget_pages(path: str | os.PathLike[str]) -> None:
+    """Put a file on the disk and out of the memory that caches it; where that is not possible, do nothing.
+
+    Written files are cached in small pages. A mapping that asks for huge ones gets them when it reads anew.
+    """
+    with Path(path).open("rb") as handle, contextlib.suppress(OSError, AttributeError):
+        os.fsync(handle.fileno())
+        os.posix_fadvise(handle.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
 def remove(path: Path) -> None:
     """Remove a file or a whole folder; silent if it is not there."""
     if path.is_dir() and not path.is_symlink():

@@ -221,10 +221,12 @@ class RegionCalls(NamedTuple):
 
     variants : variant_* and call_* arrays, one row per site
     blocks : block_* arrays, one row per reference block (no variant, and how sure of it)
+    candidates : candidate_* arrays, one row per site that was looked at; None if nobody asked
     """
 
     variants: dict[str, np.ndarray]
     blocks: dict[str, np.ndarray]
+    candidates: dict[str, np.ndarray] | None = None
 
 
 class Genotypes(NamedTuple):

@@ -7,10 +7,13 @@ import numpy as np
 from genomehub.align.index import seed_shape
 from genomehub.config import AlignConfig
 from genomehub.kernels import extension
-from genomehub.kernels.candidates import SeedLimits, find_candidates
+from genomehub.kernels.candidates import MateReach, SeedLimits, find_candidates
 from genomehub.kernels.chaining import Candidates, ChainLimits
 from genomehub.kernels.lookup import Genome, OrientedReads
 from genomehub.types import AlignmentScoring, PackedReference, ReadBatch, SeedIndex
+
+#: Every read is looked up by itself.
+NO_MATES = MateReach(0, 0)
 
 
 class Oriented(NamedTuple):
@@ -41,7 +44,11 @@ def orient_reads(batch: ReadBatch) -> Oriented:
 
 
 def chain_reads(
-    reads: Oriented, index: SeedIndex, bases: PackedReference, config: AlignConfig
+    reads: Oriented,
+    index: SeedIndex,
+    bases: PackedReference,
+    config: AlignConfig,
+    reach: MateReach = NO_MATES,
 ) -> tuple[Candidates, np.ndarray]:
     """Find where the reads of a batch may lie.
 
@@ -50,6 +57,7 @@ def chain_reads(
     reads : Oriented
     index, bases : SeedIndex and PackedReference of one reference, with read-only arrays
     config : AlignConfig
+    reach : MateReach, where reads 2t and 2t + 1 are mates
 
     Returns
     -------
@@ -79,6 +87,7 @@ def chain_reads(
         scoring_of(config),
         seed_limits,
         chain_limits,
+        reach,
         reads.longest,
         out,
         unused,

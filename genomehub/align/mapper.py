@@ -6,7 +6,7 @@ number of workers nor the order of batches changes a byte.
 
 import numpy as np
 
-from genomehub.align.chains import Oriented, chain_reads, orient_reads
+from genomehub.align.chains import NO_MATES, Oriented, chain_reads, orient_reads
 from genomehub.align.extend import Cigars, extend_candidates
 from genomehub.align.index import frozen
 from genomehub.align.pairing import (
@@ -22,6 +22,7 @@ from genomehub.align.pairing import (
 from genomehub.config import AlignConfig
 from genomehub.errors import InputError
 from genomehub.kernels import placement
+from genomehub.kernels.candidates import MateReach
 from genomehub.kernels.extension import Alignments
 from genomehub.kernels.pairing import Choice
 from genomehub.kernels.reporting import Rows
@@ -46,7 +47,7 @@ def estimate_insert_sizes(
     if batch.n_ends == 1:
         return model_of(np.empty(0, dtype=np.int64), config)
     batch, index, bases = frozen(batch), frozen(index), frozen(bases)
-    reads, alignments, _, unused = _align(batch, index, bases, config)
+    reads, alignments, _, unused = _align(batch, index, bases, config, NO_MATES)
     ranked = rank(alignments, 2, batch.first_template, bases.is_alt)
     parts = find_parts(alignments, ranked, reads)
     choice = choose(alignments, ranked, parts, reads, unused, None, config)
@@ -78,7 +79,10 @@ def map_batch(
     Raises      InputError for a read longer than config.max_read_length
     """
     batch, index, bases = frozen(batch), frozen(index), frozen(bases)
-    reads, alignments, cigars, unused = _align(batch, index, bases, config)
+    reach = NO_MATES
+    if batch.n_ends == 2:
+        reach = MateReach(insert_sizes.low, insert_sizes.high)
+    reads, alignments, cigars, unused = _align(batch, index, bases, config, reach)
     ranked = rank(alignments, batch.n_ends, batch.first_template, bases.is_alt)
     limits = None
     if batch.n_ends == 2:
@@ -94,12 +98,12 @@ def map_batch(
 
 
 def _align(
-    batch: ReadBatch, index: SeedIndex, bases: PackedReference, config: AlignConfig
+    batch: ReadBatch, index: SeedIndex, bases: PackedReference, config: AlignConfig, reach: MateReach
 ) -> tuple[Oriented, Alignments, Cigars, np.ndarray]:
-    """Every read's alignments by itself; ``unused`` as chain_reads gives it."""
+    """Every read's alignments; ``reach`` and ``unused`` as chain_reads has them."""
     _check_lengths(batch, config)
     reads = orient_reads(batch)
-    candidates, unused = chain_reads(reads, index, bases, config)
+    candidates, unused = chain_reads(reads, index, bases, config, reach)
     alignments, cigars = extend_candidates(candidates, reads, bases, config)
     return reads, alignments, cigars, unused
 

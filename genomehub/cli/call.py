@@ -27,6 +27,10 @@ _log = logging.getLogger("genomehub.call")
 @click.option("-o", "--output", required=True, type=click.Path(), help="Variant store to write (VCF Zarr).")
 @click.option("--vcf", type=click.Path(), help="Also write the calls as VCF (.gz: bgzip and index).")
 @click.option("--gvcf", type=click.Path(), help="Also write calls and reference blocks as gVCF.")
+@click.option(
+    "--gvcf-allele", type=click.Choice(["NON_REF", "*"]), default="NON_REF", show_default=True,
+    help="What stands for any other allele in the gVCF: GATK's and GLnexus' name, or bcftools'.",
+)  # fmt: skip
 @click.option("--regions", type=click.Path(), metavar="BED", help="Call these intervals only.")
 @click.option("--targets", type=click.Path(), metavar="BED", help="Call these targets of an exome or panel.")
 @click.option(
@@ -50,6 +54,11 @@ _log = logging.getLogger("genomehub.call")
 )  # fmt: skip
 @click.option("--sample", help="Sample of the file to call, or its name if the file does not say.")
 @click.option(
+    "--features",
+    is_flag=True,
+    help="Also keep what is known of every candidate site, as arrays of the store.",
+)
+@click.option(
     "--min-mapping-quality", type=click.IntRange(0, 254), default=CallConfig.min_mapping_quality,
     show_default=True, help="Ignore reads of lower MAPQ.",
 )  # fmt: skip
@@ -57,18 +66,23 @@ _log = logging.getLogger("genomehub.call")
     "--partition-bp", type=click.IntRange(min=1_000), default=CallConfig.partition_bp, show_default=True,
     help="Span of one task, bp; calls do not depend on it.",
 )  # fmt: skip
+@click.option(
+    "--calibrate/--no-calibrate", default=CallConfig.calibrate, show_default=True,
+    help="Measure on the sample how often reads err in tandem repeats, or take usual rates.",
+)  # fmt: skip
 @threads_option
 @scheduler_option
 @json_option
 @verbosity_options
 def command(
-    alignments: str, reference: str, output: str, min_mapping_quality: int, partition_bp: int, ploidy: int,
-    as_json: bool, **options: Any,
+    alignments: str, reference: str, output: str, min_mapping_quality: int, partition_bp: int,
+    calibrate: bool, ploidy: int, as_json: bool, **options: Any,
 ) -> None:  # fmt: skip
     """Call SNVs, indels and reference blocks of one sample.
 
     The result is a VCF Zarr store with genotypes and, beside them, blocks that say where and how surely the
-    sample has the reference's bases. VCF and gVCF are exports of it.
+    sample has the reference's bases. VCF and gVCF are exports of it. Where more than 500 reads begin within
+    100 bp of the genome, a fixed draw of them by name is looked at. A stopped run goes on where it was.
 
     \b
     Example:
@@ -76,7 +90,9 @@ def command(
     """
     from genomehub.pipeline.call import call  # loads the kernels
 
-    config = CallConfig(min_mapping_quality=min_mapping_quality, partition_bp=partition_bp, ploidy=ploidy)
+    config = CallConfig(
+        min_mapping_quality=min_mapping_quality, partition_bp=partition_bp, calibrate=calibrate, ploidy=ploidy
+    )
     with TerminalProgress() as progress:
         summary = call(reference, alignments, output, config=config, progress=progress, **options)
     _log.info(

@@ -42,23 +42,36 @@ def _strata(ctx: click.Context, param: click.Parameter, values: tuple[str, ...])
     "--output-vcf", type=click.Path(dir_okay=False),
     help="Write every variant of both sides with its decision (TP, FP, FN).",
 )  # fmt: skip
+@click.option(
+    "--plot", "output_plot", type=click.Path(dir_okay=False), metavar="FILE.png|.svg|.pdf",
+    help="Draw missed against false variants by threshold of QUAL and of GQ.",
+)  # fmt: skip
+@click.option(
+    "--classes", "with_classes", is_flag=True,
+    help="Also print the scores of each class: indels by size, het and hom, homopolymers and other short "
+    "tandem repeats by length. The JSON has them, and their combinations, in any case.",
+)  # fmt: skip
 @threads_option
 @verbosity_options
-def command(threads: int | None, **arguments: Any) -> None:
+def command(threads: int | None, with_classes: bool, **arguments: Any) -> None:
     """Score calls against a truth set, haplotype-aware.
 
-    Variants match when they spell the same pair of haplotypes, however they are written; genotypes count. A
-    table goes to standard output: true positives in the truth's and in the calls' spelling, false positives,
-    false negatives, and how many of the latter were called with another genotype. The comparison uses one
-    thread.
+    Variants match when they spell the same pair of haplotypes, however they are written: an indel anywhere in
+    its repeat, an MNP or its SNVs, one multi-allelic record or two. Genotypes count as a whole, phase does
+    not; a missing allele (./1), * and <DEL> count as the reference, a haploid genotype as homozygous.
+
+    A table goes to standard output: true positives in the truth's and in the calls' spelling, false
+    positives, false negatives, and how many of the latter were called with another genotype. --json has it
+    all: the scores by size of indel, het and hom, and repeat, for the whole and for each --stratify BED, and
+    tables of precision and recall by QUAL and GQ (ROC). The comparison uses one thread.
 
     \b
     Example:
       genomehub evaluate -r genome.ref --truth truth.vcf.gz --confident confident.bed \\
-          --stratify repeats=repeats.bed --json scores.json NA12878.vcz
+          --stratify exons=exons.bed --classes --json scores.json --plot roc.png NA12878.vcz
     """
     from genomehub.pipeline.evaluate import evaluate, table_lines  # loads NumPy, Zarr, pysam
 
     with TerminalProgress() as progress:
         report = evaluate(arguments.pop("reference"), progress=progress, **arguments)
-    click.echo("\n".join(table_lines(report)))
+    click.echo("\n".join(table_lines(report, with_classes)))

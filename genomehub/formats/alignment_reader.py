@@ -215,15 +215,33 @@ class AlignmentReader:
             raise InputError(f"{self.path}: ends in the middle of a record ({place}). {COPY_AGAIN}")
 
     def _records(self, data: np.ndarray, offsets: np.ndarray, n_ops: int, n_bases: int) -> Records:
-        records, has_equals = decode.decode_records(
+        records, fault, faulty = decode.decode_records(
             data, offsets, n_ops, n_bases, self.contig_map, self._group_ids, self._group_offsets
         )
-        if has_equals:
-            raise InputError(
-                f"{self.path}: has bases written as '=' (same as the reference), as samtools calmd -e leaves "
-                "them. Use the file from before that step."
-            )
+        if fault != decode.NO_FAULT:
+            raise self._read_error(fault, data, int(offsets[faulty]))
         return records
+
+    def _read_error(self, fault: int, data: np.ndarray, record: int) -> InputError:
+        name = data[record + decode.FIXED : record + decode.FIXED + int(data[record + 12]) - 1].tobytes()
+        contig, start = data[record + 4 : record + 12].view("<i4").tolist()
+        place = f" at {self.header.contig_names[contig]}:{start + 1}" if contig >= 0 else ""
+        shown = "".join(map(chr, (byte if 32 <= byte < 127 else ord("?") for byte in name)))
+        where = f'read "{shown}"{place}'
+        if fault == decode.CIGAR_LENGTH:
+            return InputError(
+                f"{self.path}: the CIGAR of {where} has another length than its bases. Make the file again, "
+                "or remove such reads."
+            )
+        if fault == decode.CIGAR_OPERATION:
+            return InputError(
+                f"{self.path}: the CIGAR of {where} has an operation that is none of MIDNSHP=X (old files "
+                "have a B). Align the reads again."
+            )
+        return InputError(
+            f"{self.path}: {where} has bases written as '=' (same as the reference), as samtools calmd -e "
+            "leaves them. Use the file from before that step."
+        )
 
     def _record_error(self, status: int, place: str) -> InputError:
         if status == decode.UNSORTED:

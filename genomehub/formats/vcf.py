@@ -6,6 +6,7 @@ date nor path, so the same store gives the same bytes. Reading VCF is the busine
 """
 
 import contextlib
+import itertools
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -16,8 +17,9 @@ import pysam
 
 from genomehub.files import atomic_output
 from genomehub.formats.bgzf import BgzfWriter
+from genomehub.store import parts
 from genomehub.store.schema import BLOCK_ARRAYS, CALL_ARRAYS, VARIANT_ARRAYS, ArraySpec
-from genomehub.types import INT_FILL, Contig, is_fill
+from genomehub.types import FLOAT32_MISSING, INT_FILL, INT_MISSING, STRING_FILL, Contig, is_fill, is_missing
 
 _ROWS_PER_BATCH = 1 << 16
 _LEVEL = 3  # ISA-L: a third less time than zlib's 6 for the whole export, 13 % more bytes
@@ -30,6 +32,15 @@ INFO_ARRAYS = sorted(
     (spec for spec in VARIANT_ARRAYS if spec.vcf.startswith("INFO/")), key=lambda spec: spec.vcf
 )
 FORMAT_ARRAYS = sorted((spec for spec in CALL_ARRAYS if spec.type == "Integer"), key=lambda spec: spec.vcf)
+#: What GATK combines MQ of many samples from; gVCF only.
+_RAW_MQ = ArraySpec(
+    "variant_RAW_MQandDP", ("variants", "2"), "int32", "", "-1",
+    "Sum of the reads' squared mapping qualities, and their number", "INFO/RAW_MQandDP", "2", "Integer",
+)  # fmt: skip
+_GVCF_INFO_ARRAYS = sorted([*INFO_ARRAYS, _RAW_MQ], key=lambda spec: spec.vcf)
+#: Names of the allele that stands for all that a record does not name: GATK's and bcftools'.
+NONREF_ALLELES = ("NON_REF", "*")
+_MISSING = {"i": INT_MISSING, "f": FLOAT32_MISSING}
 _BLOCK_FORMAT = [spec for spec in BLOCK_ARRAYS if spec.vcf.startswith("FORMAT/")]
 
 Arrays = dict[str, np.ndarray]
@@ -71,35 +82,48 @@ def write_vcf(store: Store, path: str | os.PathLike[str]) -> None:
     write_records(path, store.contigs, header_lines(store), _variant_lines(store))
 
 
-def write_gvcf(store: Store, reference: Sequences, path: str | os.PathLike[str]) -> None:
+def write_gvcf(
+    store: Store, reference: Sequences, path: str | os.PathLike[str], nonref: str = NONREF_ALLELES[0]
+) -> None:
     """Write calls and reference blocks of ``store``, merged in order, as gVCF (VCF 4.3, section 5.5).
 
-    A block is a record with the allele ``<*>``, its last base in INFO/END, and FORMAT GT:DP:GQ:MIN_DP:PL.
-    ``reference`` gives the REF base of each block.
+    A block is a record with the one ALT ``<nonref>``, its last base in INFO/END, and FORMAT
+    GT:DP:GQ:MIN_DP:PL. Calls have ``<nonref>`` as their last ALT: AD 0, and PL of the genotypes that hold it.
+    ``reference`` gives the REF base of each block, ``nonref`` is one of NONREF_ALLELES.
     """
-    lines = _merged(_variant_lines(store), _block_lines(store, reference))
-    write_records(path, store.contigs, header_lines(store, blocks=True), lines)
+    lines = _merged(_variant_lines(store, nonref), _block_lines(store, reference, nonref))
+    write_records(path, store.contigs, header_lines(store, nonref), lines)
 
 
-def header_lines(store: Store, *, blocks: bool = False) -> list[str]:
-    """Return the lines of the header, from ``##fileformat`` to ``#CHROM``."""
+def header_lines(store: Store, nonref: str = "") -> list[str]:
+    """Return the lines of the header, to ``#CHROM``; those of a gVCF if ``nonref`` is given."""
     attributes = store.attributes
     lines = ["##fileformat=VCFv4.3", f"##source={attributes['source']}"]
     lines += [f"##{key}={value}" for key, value in attributes.get("vcf_meta_information", [])]
-    if blocks:
-        lines.append('##ALT=<ID=*,Description="Any allele that the record does not name: none was seen">')
+    if nonref:
+        lines.append(f'##ALT=<ID={nonref},Description="Any allele that the record does not name">')
+        lines += _band_lines(attributes)
     lines += [
         f"##FILTER=<ID={name},Description={_quoted(meaning)}>" for name, meaning in store.filters.items()
     ]
-    lines += [_field_line("INFO", spec) for spec in INFO_ARRAYS]
-    if blocks:
+    lines += [_field_line("INFO", spec) for spec in (_GVCF_INFO_ARRAYS if nonref else INFO_ARRAYS)]
+    if nonref:
         lines.append('##INFO=<ID=END,Number=1,Type=Integer,Description="Last base of the reference block">')
     lines.append('##FORMAT=<ID=GT,Number=1,Type=String,Description="Genotype">')
     lines += [_field_line("FORMAT", spec) for spec in FORMAT_ARRAYS]
-    if blocks:
+    if nonref:
         lines += [_field_line("FORMAT", spec) for spec in _BLOCK_FORMAT if spec.name == "block_MIN_DP"]
     lines += [contig_line(contig) for contig in store.contigs]
     return [*lines, "\t".join([*FIXED_COLUMNS, *store.samples])]
+
+
+def _band_lines(attributes: dict[str, Any]) -> list[str]:
+    """The bands of reference blocks as GATK writes them, if the store says which they are."""
+    bands = attributes.get("provenance", {}).get("call_config", {}).get("block_bands", [])
+    return [
+        f"##GVCFBlock{low}-{high}=minGQ={low}(inclusive),maxGQ={high}(exclusive)"
+        for low, high in itertools.pairwise([*bands, 100])
+    ]
 
 
 def _field_line(kind: str, spec: ArraySpec) -> str:
@@ -164,15 +188,17 @@ def _merged(variants: Iterator[Line], blocks: Iterator[Line]) -> Iterator[Line]:
                 variant = next(variants, None)
 
 
-def _variant_lines(store: Store) -> Iterator[Line]:
+def _variant_lines(store: Store, nonref: str = "") -> Iterator[Line]:
     contig_names = [contig.name for contig in store.contigs]
     filter_names = list(store.filters)
+    info_arrays = _GVCF_INFO_ARRAYS if nonref else INFO_ARRAYS
     for rows in store.variant_batches(rows=_ROWS_PER_BATCH):
+        rows = _with_nonref(rows, nonref) if nonref else rows
         contigs, positions = rows["variant_contig"].tolist(), rows["variant_position"].tolist()
         columns = zip(
             contigs, positions, rows["variant_id"].tolist(), rows["variant_allele"].tolist(),
             _floats(rows["variant_quality"]), _filters(rows["variant_filter"], filter_names),
-            _infos(rows), _calls(rows), strict=True,
+            _infos(rows, info_arrays), _calls(rows), strict=True,
         )  # fmt: skip
         for contig, position, name, (ref, *alts), quality, filters, info, (keys, call) in columns:
             alt = alts[0] if len(alts) == 1 else ",".join(filter(None, alts))
@@ -180,13 +206,44 @@ def _variant_lines(store: Store) -> Iterator[Line]:
             yield (contig, position), f"{site}\t{filters}\t{info}\t{keys}\t{call}"
 
 
-def _infos(rows: Arrays) -> Iterator[str]:
-    columns = [_tagged(spec, rows[spec.name]) for spec in INFO_ARRAYS]
+def _with_nonref(rows: Arrays, nonref: str) -> Arrays:
+    """Add the unnamed allele to every row: the last ALT, seen in no read, with the PL of its genotypes."""
+    rows = dict(rows)
+    for spec in (*VARIANT_ARRAYS, *CALL_ARRAYS):
+        values = rows[spec.name]
+        if spec.dims[-1] in ("alleles", "alt_alleles") and spec.dtype != "string":
+            unseen = np.zeros_like(values[..., :1])
+            absent = is_missing(values[..., :1]) if spec.name != "variant_RPA" else np.True_
+            unseen[...] = np.where(absent, _MISSING[values.dtype.kind], unseen)
+            rows[spec.name] = _appended(values, unseen)
+    names = np.full((len(rows["variant_allele"]), 1), f"<{nonref}>", dtype=rows["variant_allele"].dtype)
+    rows["variant_allele"] = _appended(rows["variant_allele"], names)
+    rows["call_PL"] = _appended(rows["call_PL"], rows["nonref_PL"])
+    quality, depth = rows["variant_MQ"].astype(np.float64), rows["variant_DP"].astype(np.int64)
+    known = (quality == quality) & (depth >= 0)
+    square = np.rint(np.where(known, quality, 0) ** 2 * depth).astype(np.int64)
+    rows["variant_RAW_MQandDP"] = np.where(known[:, None], np.stack([square, depth], axis=1), INT_MISSING)
+    return rows
+
+
+def _appended(values: np.ndarray, more: np.ndarray) -> np.ndarray:
+    """Put rows of ``more`` behind the last elements of ragged ``values``; types of ``values``, or wider."""
+    out = parts.pad_last(values.astype(np.result_type(values, more)), values.shape[-1] + more.shape[-1])
+    length = values.shape[-1] - is_fill(values).sum(axis=-1, keepdims=True)
+    np.put_along_axis(out, length + np.arange(more.shape[-1]), more.astype(out.dtype), axis=-1)
+    return out
+
+
+def _infos(rows: Arrays, specs: list[ArraySpec]) -> Iterator[str]:
+    columns = [_tagged(spec, rows[spec.name]) for spec in specs]
     return (";".join(filter(None, values)) or "." for values in zip(*columns, strict=True))
 
 
 def _tagged(spec: ArraySpec, values: np.ndarray) -> list[str]:
-    tag = spec.vcf.split("/")[1] + "="
+    tag = spec.vcf.split("/")[1]
+    if values.dtype.kind == "b":
+        return [tag if value else "" for value in values.tolist()]
+    tag += "="
     return [tag + text if text else "" for text in _texts(values)]
 
 
@@ -215,6 +272,8 @@ def _genotypes(genotypes: np.ndarray, phased: np.ndarray) -> list[str]:
 
 def _texts(values: np.ndarray) -> list[str]:
     """Text of each row of a scalar or ragged column, "" where every element is missing."""
+    if values.dtype.kind == "T":
+        return np.where(is_missing(values), STRING_FILL, values).tolist()
     if values.ndim == 1:
         return _floats(values) if values.dtype.kind == "f" else _integers(values)
     if values.dtype.kind != "f" and values.min(initial=0) >= 0:  # no ragged row: half the time
@@ -249,7 +308,7 @@ def _filters(flags: np.ndarray, names: list[str]) -> list[str]:
     return [texts[i] for i in which.ravel().tolist()]
 
 
-def _block_lines(store: Store, reference: Sequences) -> Iterator[Line]:
+def _block_lines(store: Store, reference: Sequences, nonref: str) -> Iterator[Line]:
     contig_names = [contig.name for contig in store.contigs]
     specs = sorted(_BLOCK_FORMAT, key=lambda spec: spec.vcf)
     keys = ":".join(["GT", *(spec.vcf.split("/")[1] for spec in specs)])
@@ -262,7 +321,7 @@ def _block_lines(store: Store, reference: Sequences) -> Iterator[Line]:
         for contig, start, end, base, genotype, *call in zip(
             contigs, starts, ends, first_bases, genotypes, *values, strict=True
         ):
-            site = f"{contig_names[contig]}\t{start + 1}\t.\t{base}\t<*>\t.\t."
+            site = f"{contig_names[contig]}\t{start + 1}\t.\t{base}\t<{nonref}>\t.\t."
             yield (contig, start + 1), f"{site}\tEND={end}\t{keys}\t{genotype}:{':'.join(call)}"
 
 

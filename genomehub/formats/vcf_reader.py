@@ -17,13 +17,14 @@ from genomehub.errors import InputError, NotFoundError
 from genomehub.files import require_file
 from genomehub.formats.bed import text_lines
 from genomehub.formats.bgzf import ByteSource
-from genomehub.types import Contig, Genotypes
+from genomehub.types import Contig, Genotypes, NoProgress, Progress
 
 _N_FIXED = 9  # columns before the first sample
 _GENOTYPE = re.compile(r"[/|]?(\d+|\.)(?:[/|](\d+|\.))?$")
 _BASES = re.compile(r"[ACGTNacgtn]+$")
 _IUPAC = re.compile(r"[ACGTUMRWSYKVHDBNacgtumrwsykvhdbn]+$")
 _WINDOW = 1 << 20
+_REPORT_EVERY = 10_000  # records
 Line = tuple[int, str]
 
 
@@ -51,8 +52,9 @@ class Row(NamedTuple):
 
 
 def read_genotypes(
-    path: str | os.PathLike[str], reference: Sequences, sample: str | None = None, passing_only: bool = True
-) -> Genotypes:
+    path: str | os.PathLike[str], reference: Sequences, sample: str | None = None, passing_only: bool = True,
+    progress: Progress | None = None,
+) -> Genotypes:  # fmt: skip
     """Read the genotypes of one sample that hold an ALT allele.
 
     Parameters
@@ -61,6 +63,7 @@ def read_genotypes(
     reference : names are resolved and REF is checked against it; contigs that it lacks are left out
     sample : its name; None if the file has only one
     passing_only : take only records whose FILTER is PASS or missing
+    progress : told of records as they are read
 
     Raises
     ------
@@ -72,8 +75,16 @@ def read_genotypes(
     path = require_file(path, "VCF file")
     lines = _lines(path)
     column = _sample_column(path, lines, sample)
-    rows = [row for row in _rows(path, lines, column, passing_only) if any(row.genotype)]
+    records = _watched(_rows(path, lines, column, passing_only), progress or NoProgress())
+    rows = [row for row in records if any(row.genotype)]
     return _placed(path, rows, reference)
+
+
+def _watched(rows: "Iterator[Row]", progress: Progress) -> "Iterator[Row]":
+    for number, row in enumerate(rows, start=1):
+        yield row
+        if number % _REPORT_EVERY == 0:
+            progress.advance(_REPORT_EVERY)
 
 
 def _lines(path: Path) -> Iterator[Line]:

@@ -9,14 +9,23 @@ from typing import NamedTuple
 import numpy as np
 
 from genomehub.kernels._jit import inline, kernel
-from genomehub.kernels.chaining import Runs, chain_hits, put_candidate
+from genomehub.kernels.chaining import (
+    Runs,
+    chain_hits,
+    hit_diagonal,
+    place_of_diagonal,
+    put_candidate,
+    room_for_runs,
+)
 from genomehub.kernels.lookup import (
     OPEN,
     TILE,
+    Links,
     Settled,
     find_links,
     follows,
     is_on_alt,
+    link_between,
     links_of_read,
     look_up_tile,
     place_hit,
@@ -26,6 +35,7 @@ from genomehub.kernels.lookup import (
 from genomehub.kernels.seeds import ZERO, seed_scratch
 
 _FORWARD, _REVERSE, _EITHER = np.int64(0), np.int64(1), np.int64(2)  # strands of hits that are wanted
+_SLACK = 64  # bp that indels may shift a read beside its mate
 #: Mismatches that make a place no rival: 3 x 5 points of score are a mapping quality of 60 and more.
 _SURE_SEEDS = 3.0
 
@@ -38,6 +48,31 @@ class SeedLimits(NamedTuple):
     rescue_frequency: int
     rescue_fraction: float
     max_hits: int
+
+
+class MateReach(NamedTuple):
+    """Outer distances of mates that face each other, bp; ``high`` is 0 where reads have no mates."""
+
+    low: int
+    high: int
+
+
+class Beside(NamedTuple):
+    """Where a mate whose place is known wants a read: its strand, and bounds of its diagonal."""
+
+    strand: int
+    low: int
+    high: int
+
+
+class Work(NamedTuple):
+    """Room for the work on a read: hits, its mate's, runs of them, links, the reference along the read."""
+
+    hits: np.ndarray
+    mate_hits: np.ndarray
+    runs: Runs
+    links: Links
+    window: np.ndarray
 
 
 @inline
@@ -149,6 +184,54 @@ def _second_look(index, shape, seeds, first, last, length, limits, links, hits, 
 
 
 @inline
+def _place_of_mate(reads, mate, genome, needed, seeds, settled, slot, limits, work, out, scratch):
+    """Strand and diagonal of a mate that its probes settle, or whose rare seeds make one sure chain.
+
+    ``slot`` is the mate's in the tile. The strand is -1 if its place is not known. What stands in ``out``
+    from ``scratch`` on is written over.
+    """
+    if settled.n_agreeing[slot] > 0:
+        return place_of_diagonal(hit_diagonal(settled.hit[slot]))
+    first, last = seeds.offsets[slot], seeds.offsets[slot + 1]
+    length = reads.offsets[mate + 1] - reads.offsets[mate]
+    k = genome.shape.k
+    n_hits, _, n_sure, _ = _rare_seeds(
+        genome.index, genome.shape, seeds, first, last, length, limits[0], work.mate_hits
+    )
+    if n_sure >= needed[length]:
+        found = chain_hits(work.mate_hits, n_hits, k, length, limits[1], work.runs, out, scratch)
+        if found == 1:
+            return np.int64(out.strand[scratch]), out.diagonal[scratch]
+    return np.int64(-1), ZERO
+
+
+@inline
+def _beside(strand, diagonal, mate_length, length, reach):
+    """Where a mate wants a read of ``length`` bp."""
+    if strand == 0:
+        start = diagonal - length
+        return Beside(np.int64(1), start + reach.low - _SLACK, start + reach.high + _SLACK)
+    end = diagonal + mate_length
+    return Beside(np.int64(0), end - reach.high - _SLACK, end - reach.low + _SLACK)
+
+
+@inline
+def _look_beside(entries, shape, seeds, first, last, length, limits, links, beside, hits, n_hits):
+    """Add the hits of skipped seeds, with their partners, that lie where the mate wants the read."""
+    for i in range(first, last):
+        row = 2 * (i - first) + beside.strand
+        if seeds.frequency[i] <= 0 or links.begin[row] == links.end[row]:
+            continue
+        place = seeds.places[i]
+        position = length - shape.k - (place >> 1) if beside.strand else place >> 1
+        low, high = max(beside.low + position, ZERO), max(beside.high + position, ZERO)
+        begin, end = link_between(entries, links, row, beside.strand ^ (place & 1), low, high)
+        if n_hits + end - begin <= limits.max_hits:
+            n_hits = _emit(entries, begin, end, place, shape.k, length, _EITHER, hits, n_hits)
+    return n_hits
+
+
+@inline
 def _unused_fraction(seeds, first, last, k, length):
     """How much of the read's bases in seeds too frequent to be used must be feared.
 
@@ -169,16 +252,19 @@ def _unused_fraction(seeds, first, last, k, length):
 
 
 @inline
-def _chain_read(reads, read, genome, scoring, needed, seeds, first, last, limits, work, out, slot):
+def _chain_read(reads, read, genome, scoring, needed, seeds, settled, tile, limits, reach, work, out, slot):
     """Candidates of a read that its probes do not settle, and its part in seeds too frequent to be used.
 
     Frequent seeds say nothing new where the rare ones are enough to make every place that lacks them no
-    rival, and leave no part of the read that could lie elsewhere.
+    rival, and leave no part of the read that could lie elsewhere. Where even those with their partners have
+    too many places, what lies beside a mate whose place is known is looked for first: the pair will stand
+    there, and what is unused of the seeds keeps its quality modest.
     """
     index, shape = genome.index, genome.shape
     length = reads.offsets[read + 1] - reads.offsets[read]
+    first, last = seeds.offsets[read - tile], seeds.offsets[read - tile + 1]
     seed_limits, chain_limits = limits
-    hits, runs, links, window = work
+    hits, runs, links, window = work.hits, work.runs, work.links, work.window
     n_hits, skipped, n_sure, widest = _rare_seeds(index, shape, seeds, first, last, length, seed_limits, hits)
     is_sure = n_sure >= needed[length]
     if skipped == 0 or is_sure:
@@ -194,13 +280,26 @@ def _chain_read(reads, read, genome, scoring, needed, seeds, first, last, limits
         index, shape, seeds, first, last, length, seed_limits, links, hits, n_hits
     )
     if last - first - skipped < seed_limits.rescue_fraction * (last - first):
-        n_hits = _second_look(index, shape, seeds, first, last, length, seed_limits, links, hits, n_hits)
+        n_before = n_hits
+        if reach.high > 0:
+            mate = read ^ 1
+            strand, diagonal = _place_of_mate(
+                reads, mate, genome, needed, seeds, settled, mate - tile, limits, work, out, slot
+            )
+            if strand >= 0:
+                mate_length = reads.offsets[mate + 1] - reads.offsets[mate]
+                beside = _beside(strand, diagonal, mate_length, length, reach)
+                n_hits = _look_beside(
+                    index.entries, shape, seeds, first, last, length, seed_limits, links, beside, hits, n_hits
+                )
+        if n_hits == n_before:
+            n_hits = _second_look(index, shape, seeds, first, last, length, seed_limits, links, hits, n_hits)
     found = chain_hits(hits, n_hits, shape.k, length, chain_limits, runs, out, slot)
     return found, _unused_fraction(seeds, first, last, shape.k, length)
 
 
 @kernel
-def find_candidates(reads, genome, scoring, seed_limits, chain_limits, longest, out, unused):
+def find_candidates(reads, genome, scoring, seed_limits, chain_limits, reach, longest, out, unused):
     """Look up and chain the seeds of every read of a batch.
 
     Parameters
@@ -209,6 +308,7 @@ def find_candidates(reads, genome, scoring, seed_limits, chain_limits, longest, 
     genome : Genome
     scoring : AlignmentScoring
     seed_limits, chain_limits : SeedLimits, ChainLimits
+    reach : MateReach; reads 2t and 2t + 1 are mates unless it says that there are none
     longest : bp, longest read
     out : Candidates with room for n_reads * max_candidates
     unused : (n_reads,) float32, receives the part of the read in seeds too frequent to be used
@@ -222,14 +322,13 @@ def find_candidates(reads, genome, scoring, seed_limits, chain_limits, longest, 
     window = np.empty(longest + 64, dtype=np.uint8)
     settled = Settled(np.empty(TILE, dtype=np.int64), np.empty(TILE, dtype=np.uint64), window)
     most = seed_limits.max_hits
-    runs = Runs(
-        np.empty(most, dtype=np.int64),
-        np.empty(most, dtype=np.int32),
-        np.empty(most, dtype=np.int32),
-        np.empty(most, dtype=np.int32),
+    work = Work(
         np.empty(most, dtype=np.uint64),
+        np.empty(most, dtype=np.uint64),
+        room_for_runs(most, longest),
+        links_of_read(longest),
+        window,
     )
-    work = (np.empty(most, dtype=np.uint64), runs, links_of_read(longest), window)
     limits = (seed_limits, chain_limits)
     scratch = seed_scratch(longest)
     needed = probes_needed(longest, scoring)
@@ -245,9 +344,8 @@ def find_candidates(reads, genome, scoring, seed_limits, chain_limits, longest, 
                 slot += 1
                 unused[read] = 0.0
                 continue
-            first, last = seeds.offsets[read - tile], seeds.offsets[read - tile + 1]
             found, unused[read] = _chain_read(
-                reads, read, genome, scoring, needed, seeds, first, last, limits, work, out, slot
+                reads, read, genome, scoring, needed, seeds, settled, tile, limits, reach, work, out, slot
             )
             slot += found
     out.offsets[n_reads] = slot

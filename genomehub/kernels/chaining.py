@@ -45,6 +45,8 @@ class Runs(NamedTuple):
     begin, end : (n,) int32, from the first seed's start to the last seed's end on the read as aligned
     covered : (n,) int32, bases of the read in seeds; 0 once the run is taken
     spare : (n,) uint64, for sorting
+    order : (n,) int32, runs that cover most first
+    counts : (length of the read + 2,) int32, for sorting
     """
 
     diagonal: np.ndarray
@@ -52,6 +54,22 @@ class Runs(NamedTuple):
     end: np.ndarray
     covered: np.ndarray
     spare: np.ndarray
+    order: np.ndarray
+    counts: np.ndarray
+
+
+@inline
+def room_for_runs(n, longest):
+    """Runs with room for ``n`` hits of a read of ``longest`` bp."""
+    return Runs(
+        np.empty(n, dtype=np.int64),
+        np.empty(n, dtype=np.int32),
+        np.empty(n, dtype=np.int32),
+        np.empty(n, dtype=np.int32),
+        np.empty(n, dtype=np.uint64),
+        np.empty(n, dtype=np.int32),
+        np.empty(longest + 2, dtype=np.int32),
+    )
 
 
 class Candidates(NamedTuple):
@@ -124,12 +142,19 @@ def find_runs(hits, n, k, runs):
 
 
 @inline
-def _best_run(runs, n_runs):
-    best = 0
-    for run in range(1, n_runs):
-        if runs.covered[run] > runs.covered[best]:
-            best = run
-    return best
+def _order_runs(runs, n_runs, length):
+    """Put the runs in the order of their coverage, most first, ties as they stand (a counting sort)."""
+    counts = runs.counts
+    for i in range(length + 2):
+        counts[i] = 0
+    for run in range(n_runs):
+        counts[length - runs.covered[run] + 1] += 1
+    for i in range(length + 1):
+        counts[i + 1] += counts[i]
+    for run in range(n_runs):
+        free = length - runs.covered[run]
+        runs.order[counts[free]] = run
+        counts[free] += 1
 
 
 @inline
@@ -255,18 +280,21 @@ def chain_hits(hits, n, k, length, limits, runs, out, slot):
 
     Notes
     -----
-    Cost        O(n log n + n_candidates * n_runs)
+    Cost        O(n log n), and what lies within max_gap of each candidate
     Plain twin  tests/plain/chaining.py
     """
     n_runs = find_runs(hits, n, k, runs)
-    found = 0
+    _order_runs(runs, n_runs, length)
+    found, rank = 0, 0
     floor = np.float64(0)
     first, last = np.int64(length), np.int64(0)  # span of the chains' anchors on the read as sequenced
-    while found < limits.max_candidates and n_runs > 0:
-        anchor = _best_run(runs, n_runs)
-        covered = np.int64(runs.covered[anchor])
-        if covered == 0:
+    while found < limits.max_candidates:
+        while rank < n_runs and runs.covered[runs.order[rank]] == 0:
+            rank += 1
+        if rank == n_runs:
             break
+        anchor = np.int64(runs.order[rank])
+        covered = np.int64(runs.covered[anchor])
         if covered < floor:
             if max(first, length - last) < limits.min_part:
                 break

@@ -15,11 +15,17 @@ COMPLETE = 0  # all whole records of the buffer were looked at
 BEYOND = 1  # a record starts after the wanted span: nothing more to find in a sorted file
 MALFORMED = 2  # a record's fields contradict its length
 UNSORTED = 3  # a record starts before the one in front of it
+#: What ``decode_records`` found; anything but NO_FAULT stops the reader with an error.
+NO_FAULT = 0
+EQUALS = 1  # a base is written as '=', which says nothing without the reference
+CIGAR_LENGTH = 2  # the CIGAR of a mapped record is of another length than its bases
+CIGAR_OPERATION = 3  # it has an operation that is none of MIDNSHP=X
 
 #: Bytes of block_size and of the fields of fixed width.
 FIXED = 36
 _EQUALS = 8  # marks '=' (same base as the reference) while bases are unpacked
 _UNPLACED = np.int64(1) << 62  # sorts after every contig
+_LAST_PLACE = (1 << 31) - 1  # of int32
 _UNMAPPED = np.uint16(Flag.UNMAPPED)  # Numba knows IntEnum, not IntFlag
 
 #: (256, 2) codes of the two bases in one byte of SEQ, high nibble first
@@ -191,10 +197,10 @@ def select_records(data, contig_map, span, flags_off, min_mapping_quality, last_
             break
         if record + 4 + size > data.size:
             break
-        if is_malformed(data, record, contig_map.size):
+        contig, start = _i32(data, record + 4), _i32(data, record + 8)
+        if is_malformed(data, record, contig_map.size) or start < -1:
             status = MALFORMED
             break
-        contig, start = _i32(data, record + 4), _i32(data, record + 8)
         key = _UNPLACED if contig < 0 else contig << 32 | (start + 1)
         if key < last_key:
             status = UNSORTED
@@ -250,11 +256,13 @@ def decode_records(data, offsets, n_ops, n_bases, contig_map, group_ids, group_o
 
     Returns
     -------
-    records : Records
-    has_equals : whether a base was written as '=', which says nothing without the reference
+    records : Records; CIGAR operations of no bases are left out
+    fault : NO_FAULT, EQUALS, CIGAR_LENGTH or CIGAR_OPERATION
+    faulty : index of the first record with that fault; -1 if there is none
 
     Notes
     -----
+    Whoever walks a mapped record's CIGAR over its bases stays inside them, unless it has none (SEQ is '*').
     Plain twin  tests/plain/decode.py
     """
     n = offsets.size
@@ -266,7 +274,7 @@ def decode_records(data, offsets, n_ops, n_bases, contig_map, group_ids, group_o
     mate_contig_index, mate_start = np.empty(n, np.int32), np.empty(n, np.int32)
     template_length, name_hash = np.empty(n, np.int32), np.empty(n, np.uint64)
     read_group, edit_distance = np.empty(n, np.int16), np.empty(n, np.int32)
-    has_equals = False
+    fault, faulty = NO_FAULT, np.int64(-1)
     for r in range(n):
         record = offsets[r]
         contig, mate = _i32(data, record + 4), _i32(data, record + 24)
@@ -278,30 +286,57 @@ def decode_records(data, offsets, n_ops, n_bases, contig_map, group_ids, group_o
         name_hash[r] = fnv1a(data, record + FIXED, record + FIXED + np.int64(data[record + 12]) - 1)
 
         offset, count = _cigar_place(data, record)
-        position = cigar_offsets[r]
-        for k in range(count):
-            cigars[position + k] = _u32(data, offset + 4 * k)
-        cigar_offsets[r + 1] = position + count
+        cigar_offsets[r + 1] = _copy_cigar(data, offset, count, cigars, cigar_offsets[r])
+        operations = cigars[cigar_offsets[r] : cigar_offsets[r + 1]]
         is_mapped = (flag[r] & _UNMAPPED) == 0
-        end[r] = start[r] + (_aligned_length(data, offset, count) if is_mapped else 0)
+        span = _aligned_length(data, offset, count) if is_mapped else np.int64(0)
+        end[r] = min(start[r] + span, _LAST_PLACE)
 
         length = _u32(data, record + 20)
+        found = _cigar_fault(operations, length) if is_mapped else NO_FAULT
         packed = record + FIXED + np.int64(data[record + 12]) + 4 * _u16(data, record + 16)
         base = base_offsets[r]
         base_offsets[r + 1] = base + length
-        has_equals |= _unpack_bases(data, packed, length, bases, base)
+        if _unpack_bases(data, packed, length, bases, base):
+            found = EQUALS
+        if found != NO_FAULT and faulty < 0:
+            fault, faulty = found, r
         _copy_quals(data, packed + (length + 1) // 2, length, quals, base)
 
         group, distance = _read_tags(data, record, group_ids, group_offsets)
         read_group[r], edit_distance[r] = group, distance
+    cigars = cigars[: cigar_offsets[n]]
     return (
         Records(
             contig_index, start, end, flag, mapping_quality, cigars, cigar_offsets, bases, quals,
             base_offsets, mate_contig_index, mate_start, template_length, name_hash, read_group,
             edit_distance,
         ),
-        has_equals,
+        fault,
+        faulty,
     )  # fmt: skip
+
+
+@inline
+def _copy_cigar(data, source, n_ops, cigars, end):
+    for k in range(n_ops):
+        word = _u32(data, source + 4 * k)
+        if word >> 4 > 0:
+            cigars[end] = word
+            end += 1
+    return end
+
+
+@inline
+def _cigar_fault(operations, n_bases):
+    length = np.int64(0)
+    for word in operations:
+        op = word & 15
+        if op > CigarOp.X:
+            return CIGAR_OPERATION
+        if op == CigarOp.M or op == CigarOp.I or op == CigarOp.S or op == CigarOp.EQ or op == CigarOp.X:
+            length += word >> 4
+    return NO_FAULT if n_bases == 0 or operations.size == 0 or length == n_bases else CIGAR_LENGTH
 
 
 @inline

@@ -266,7 +266,7 @@ def _event_of(column, site, n_columns):
 
 
 @inline
-def _allele_of_haplotypes(site, events, first, last):
+def allele_of_haplotypes(site, events, first, last):
     """Column of each haplotype: 0 REF, 1.. the site's events, n_events + 1 '*'."""
     row = events.row[site[1]]
     column = np.zeros(last - first, dtype=np.int64)
@@ -290,7 +290,7 @@ def site_table(site, events, reads, first, last, fragments, fragment_offset, fit
     r = site[0]
     n_columns = site[2] - site[1] + 2
     n_haplotypes = last - first
-    column = _allele_of_haplotypes(site, events, first, last)
+    column = allele_of_haplotypes(site, events, first, last)
     table = np.full((reads.n_fragments[r], n_columns), -np.inf, dtype=np.float64)
     for f in range(reads.n_fragments[r]):
         best = -np.inf

@@ -216,6 +216,16 @@ def _run_end(entries, begin, end, word):
 
 
 @inline
+def link_between(entries, links, row, strand, low, high):
+    """The entries of a link on one ``strand`` of the genome, at positions from ``low`` to ``high``."""
+    word = (links.word[row] << _PARTNER_SHIFT) | np.uint64(strand << POSITION_BITS)
+    none = np.uint64(0)
+    begin = _lower_bound(entries, links.begin[row], links.end[row], word | np.uint64(low), none)
+    end = _lower_bound(entries, begin, links.end[row], word | np.uint64(high + 1), none)
+    return begin, end
+
+
+@inline
 def place_hit(entry, place, k, length):
     """The hit of a seed at ``place`` of a read of ``length`` bases with an entry of the index."""
     reverse = (np.int64(entry >> np.uint64(POSITION_BITS)) ^ place) & 1

@@ -64,6 +64,59 @@ def _claim(period, start, end, unit, first, last):
 
 
 @kernel
+def indel_repeats(events, sequences, reference):
+    """Find the unit that each indel adds or removes, and how often the reference repeats it there.
+
+    Parameters
+    ----------
+    events : Events, spelled as in VCF: the base before an indel belongs to it
+    sequences : (n_bases,) uint8, what ``alt_begin`` and ``alt_end`` point into
+    reference : (n_rows,) uint8
+
+    Returns
+    -------
+    (n, 2) int64, length of the shortest unit (at most MAX_PERIOD) that the added or removed bases consist of,
+    and its copies in the reference behind the base before; 0, 0 for anything but a pure indel of such units
+
+    Notes
+    -----
+    Plain twin  tests/plain/repeats.py
+    """
+    out = np.zeros((events.row.size, 2), dtype=np.int64)
+    for e in range(events.row.size):
+        row, begin = events.row[e], events.alt_begin[e]
+        ref_length, alt_length = events.ref_length[e], events.alt_end[e] - begin
+        if (ref_length == 1) == (alt_length == 1) or sequences[begin] != reference[row]:
+            continue
+        if alt_length > 1:
+            text = sequences[begin + 1 : events.alt_end[e]]
+        else:
+            text = reference[row + 1 : row + ref_length]
+        unit = _unit_of(text)
+        if unit == 0:
+            continue
+        length, at = 0, row + 1
+        while at < reference.size and reference[at] <= 3 and reference[at] == text[length % unit]:
+            length, at = length + 1, at + 1
+        out[e, 0], out[e, 1] = unit, length // unit
+    return out
+
+
+@inline
+def _unit_of(text):
+    """Length of the shortest unit that ``text`` repeats wholly, 0 if it is longer than MAX_PERIOD."""
+    for unit in range(1, min(MAX_PERIOD, text.size) + 1):
+        if text.size % unit:
+            continue
+        repeats = True
+        for i in range(unit, text.size):
+            repeats &= text[i] == text[i - unit]
+        if repeats:
+            return unit
+    return 0
+
+
+@kernel
 def gap_costs(codes, offsets, open_table, extend_table, gap_open, gap_extend):
     """Write the Phred costs of opening and continuing a gap at each base of many sequences.
 

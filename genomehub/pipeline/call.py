@@ -17,20 +17,24 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from genomehub.config import CallConfig, as_dict
+from genomehub.cost import peak_rss_bytes
 from genomehub.errors import ConfigError, InputError
 from genomehub.files import require_writable_parent
-from genomehub.formats.alignment_reader import AlignmentReader
+from genomehub.formats.alignment_depth import select_records, thinned
+from genomehub.formats.alignment_reader import AlignmentReader, concatenate_records
 from genomehub.formats.bed import read_bed, read_targets
-from genomehub.formats.vcf import write_gvcf, write_vcf
+from genomehub.formats.vcf import NONREF_ALLELES, write_gvcf, write_vcf
 from genomehub.formats.vcf_reader import read_alleles
 from genomehub.pipeline.ploidy import Ploidies, plan_ploidy
 from genomehub.pipeline.workers import Workers
 from genomehub.store.reference import Reference
 from genomehub.store.variants import VariantStore, VariantStoreWriter
 from genomehub.types import Contig, Interval, NoProgress, Progress, Records, RegionCalls
+from genomehub.variants.annotations import filter_descriptions
 from genomehub.variants.asked import LONGEST, AskedAlleles
 from genomehub.variants.caller import call_interval
-from genomehub.variants.genotypes import filter_descriptions
+from genomehub.variants.error_model import Slippage
+from genomehub.variants.pileup import EXCLUDED
 from genomehub.variants.ploidy import PloidyMap
 
 _log = logging.getLogger("genomehub.call")
@@ -44,6 +48,7 @@ class CallSummary(NamedTuple):
     sample : name; n_partitions : tasks; n_variants, n_pass : sites, and those that pass all filters
     n_snvs, n_indels : of those that pass; called_bp : bases in reference blocks
     sex : "male", "female" or "unknown": how X and Y were called
+    peak_rss_bytes : largest resident memory of this process until the end of each stage; names of stages
     """
 
     sample: str
@@ -54,31 +59,38 @@ class CallSummary(NamedTuple):
     n_indels: int
     called_bp: int
     sex: str
+    peak_rss_bytes: dict[str, int]
 
 
 @dataclasses.dataclass(frozen=True)
 class CallTask:
     """Calls one partition; travels to workers, which open the files themselves.
 
+    identity : tells the file from an earlier one of the same name, which a worker may still have open
     read_groups : indices of the read groups to use, None for all reads
     ploidies : ploidy of every base; asked : alleles to report in any case
+    features : describe candidate sites, too
     """
 
     reference: str
     alignments: str
+    identity: str
     config: CallConfig
     read_groups: tuple[int, ...] | None
     ploidies: PloidyMap
-    asked: AskedAlleles | None
+    asked: AskedAlleles | None = None
+    features: bool = False
 
     def __call__(self, interval: Interval) -> RegionCalls:
-        reference, reader = _open(self.reference, self.alignments)
+        reference, reader = _open(self.reference, self.alignments, self.identity)
         config = dataclasses.replace(self.config, ploidy=self.ploidies.of(interval))
-        return call_partition(reference, reader, interval, config, self.read_groups, self.asked)
+        return call_partition(
+            reference, reader, interval, config, self.read_groups, self.asked, self.features
+        )
 
 
 @functools.lru_cache(maxsize=1)
-def _open(reference: str, alignments: str) -> tuple[Reference, AlignmentReader]:
+def _open(reference: str, alignments: str, identity: str) -> tuple[Reference, AlignmentReader]:
     """Open once per process: readers keep no position, so threads share them."""
     opened = Reference.open(reference)
     return opened, AlignmentReader(alignments, opened)
@@ -90,6 +102,7 @@ def call(
     output: str | os.PathLike[str],
     vcf: str | os.PathLike[str] | None = None,
     gvcf: str | os.PathLike[str] | None = None,
+    gvcf_allele: str = NONREF_ALLELES[0],
     regions: str | os.PathLike[str] | None = None,
     targets: str | os.PathLike[str] | None = None,
     padding: int = 0,
@@ -97,6 +110,7 @@ def call(
     sex: str = "auto",
     ploidy_regions: str | os.PathLike[str] | None = None,
     sample: str | None = None,
+    features: bool = False,
     config: CallConfig | None = None,
     threads: int | None = None,
     scheduler_file: str | None = None,
@@ -110,12 +124,14 @@ def call(
     alignments : sorted, indexed BAM or CRAM
     output : folder of the variant store; an earlier store there is replaced at the end
     vcf, gvcf : further outputs, compressed and indexed if they end in .gz
+    gvcf_allele : name of the unnamed allele in the gVCF, one of formats.vcf.NONREF_ALLELES
     regions : BED of the intervals to call; all of the genome without it
     targets : BED of what was enriched, to call with ``padding`` bp on both sides, in place of ``regions``
     alleles : VCF of alleles to genotype and report whatever the genotype
     sex : "male", "female", "unknown" or "auto" (from the depths of X and Y): ploidy of X and Y
     ploidy_regions : BED with the ploidy in its fourth column, in place of the sex (see pipeline.ploidy)
     sample : which sample of the file, or its name if the file has none
+    features : keep what is known of every candidate site, reported or not, as candidate_* arrays of the store
     config, threads, progress : parameters, cores (None: all), who watches
     scheduler_file : a running Dask cluster instead of local workers
 
@@ -130,32 +146,40 @@ def call(
     """
     config, progress = config or CallConfig(), progress or NoProgress()
     reference = Reference.open(reference_path)
+    intervals = _intervals(reference, regions, targets, padding)
+    enriched = intervals if targets is not None else None
+    asked = _asked(alleles, reference) if alleles is not None else None
     with AlignmentReader(alignments, reference) as reader:
         name, groups = choose_sample(reader, sample)
-        intervals = _intervals(reference, regions, targets, padding)
-        enriched = intervals if targets is not None else None
         ploidies = plan_ploidy(reference, reader, groups, intervals, enriched, config, sex, ploidy_regions)
-    asked = _asked(alleles, reference) if alleles is not None else None
+        if config.calibrate:
+            config = calibrated(reference, reader, intervals, config, groups)
     for path in (output, vcf, gvcf):
         if path is not None:
             require_writable_parent(path)
     _refuse_to_replace(Path(output))
     partitions = list(cut(ploidies.map.cut(intervals), config.partition_bp))
     attributes = {**source_attributes(config), **_plan_attributes(reference, ploidies, asked)}
+    identity = _identity(Path(alignments))
     writer = VariantStoreWriter(
         output, name, reference.contigs, reference.digest, filter_descriptions(config), partitions,
-        attributes, inputs_digest=_identity(Path(alignments)),
+        attributes, inputs_digest=identity,
+        with_candidates=features, depth_filter=("HighDepth", config.high_depth),
     )  # fmt: skip
     task = CallTask(
-        str(reference.path), str(Path(alignments).absolute()), config, groups, ploidies.map, asked
-    )
+        str(reference.path), str(Path(alignments).absolute()), identity, config, groups, ploidies.map, asked,
+        features,
+    )  # fmt: skip
     _run(task, partitions, writer, threads, scheduler_file, progress)
+    peaks = {"calling": peak_rss_bytes()}
     store = VariantStore.open(writer.finalise())
+    peaks["joining"] = peak_rss_bytes()
     if vcf is not None:
         write_vcf(store, vcf)
     if gvcf is not None:
-        write_gvcf(store, reference, gvcf)
-    return summarise(store, name, len(partitions), ploidies.sex.value)
+        write_gvcf(store, reference, gvcf, gvcf_allele)
+    peaks["exporting"] = peak_rss_bytes()
+    return summarise(store, name, len(partitions), ploidies.sex.value, peaks)
 
 
 def _run(
@@ -177,47 +201,59 @@ def _run(
     progress.finish()
 
 
+def calibrated(
+    reference: Reference, reader: AlignmentReader, intervals: Sequence[Interval], config: CallConfig,
+    read_groups: Sequence[int] | None = None,
+) -> CallConfig:  # fmt: skip
+    """Measure the sample's gap costs in repeats on stretches spread evenly over ``intervals``.
+
+    Which stretches depends on the intervals alone, so the costs are the same however the work is cut.
+    """
+    size, slippage = config.calibration_cell_bp, Slippage()
+    cells = sorted({(part.contig_index, part.start // size) for part in cut(intervals, size)})
+    n = min(len(cells), config.calibration_cells)
+    for k in range(n):
+        contig_index, number = cells[k * len(cells) // n]
+        start = number * size
+        cell = Interval(contig_index, start, min(start + size, reference.contigs[contig_index].length))
+        records = _fetch(reader, cell, config, read_groups)
+        if records.start.size:
+            slippage.add(records, reference.sequence(*cell), start, config)
+    return dataclasses.replace(config, gap_open=slippage.gap_open(config))
+
+
+def _fetch(
+    reader: AlignmentReader, interval: Interval, config: CallConfig, read_groups: Sequence[int] | None
+) -> Records:
+    """Records that may count, a draw of them where they pile up (``config.max_starts``)."""
+    pieces = reader.fetch_pieces(interval, int(EXCLUDED), config.min_mapping_quality)
+    if read_groups is not None:
+        groups = np.array(read_groups, dtype=np.int16)
+        pieces = (select_records(piece, np.isin(piece.read_group, groups)) for piece in pieces)
+    return concatenate_records(list(thinned(pieces, config.max_starts)))
+
+
 def call_partition(
     reference: Reference, reader: AlignmentReader, interval: Interval, config: CallConfig,
-    read_groups: Sequence[int] | None = None, asked: AskedAlleles | None = None,
+    read_groups: Sequence[int] | None = None, asked: AskedAlleles | None = None, features: bool = False,
 ) -> RegionCalls:  # fmt: skip
     """Call one partition: fetch reference and reads of its surroundings, then ``variants.caller``.
 
     A partition without known bases or without reads costs next to nothing and is empty, unless an allele in
-    it was asked for.
+    it was asked for. Where reads pile up, a draw of them is looked at (``config.max_starts``).
     """
     length = reference.contigs[interval.contig_index].length
     start = max(0, interval.start - config.padding_bp)
     end = min(length, interval.end + config.padding_bp)
     codes = reference.sequence(interval.contig_index, start, end)
     if not (codes[interval.start - start : interval.end - start] <= 3).any():
-        return RegionCalls({}, {})
-    records = reader.fetch(Interval(interval.contig_index, start, end))
-    if read_groups is not None:
-        records = select_records(records, np.isin(records.read_group, np.array(read_groups, dtype=np.int16)))
+        return RegionCalls({}, {}, {} if features else None)
+    records = _fetch(reader, Interval(interval.contig_index, start, end), config, read_groups)
     if asked is not None and not asked.starts_in(*interval).size:
         asked = None
     if records.start.size == 0 and asked is None:
-        return RegionCalls({}, {})
-    return call_interval(records, codes, start, interval, config, asked)
-
-
-def select_records(records: Records, keep: np.ndarray) -> Records:
-    """Return the records where ``keep`` ((n,) bool) says so."""
-
-    def ragged(values: np.ndarray, offsets: np.ndarray) -> np.ndarray:
-        return values[np.repeat(keep, np.diff(offsets))]
-
-    def starts(offsets: np.ndarray) -> np.ndarray:
-        return np.concatenate([[0], np.cumsum(np.diff(offsets)[keep])]).astype(np.int64)
-
-    flat = {"cigars", "cigar_offsets", "bases", "quals", "offsets"}
-    rows = {name: getattr(records, name)[keep] for name in Records._fields if name not in flat}
-    return Records(
-        cigars=ragged(records.cigars, records.cigar_offsets), cigar_offsets=starts(records.cigar_offsets),
-        bases=ragged(records.bases, records.offsets), quals=ragged(records.quals, records.offsets),
-        offsets=starts(records.offsets), **rows,
-    )  # fmt: skip
+        return RegionCalls({}, {}, {} if features else None)
+    return call_interval(records, codes, start, interval, config, asked, features)
 
 
 def choose_sample(reader: AlignmentReader, sample: str | None) -> tuple[str, tuple[int, ...] | None]:
@@ -317,7 +353,9 @@ def source_attributes(config: CallConfig) -> dict[str, Any]:
     return {"call_config": json.loads(json.dumps(parameters)), "call_config_sha256": digest}
 
 
-def summarise(store: VariantStore, sample: str, n_partitions: int, sex: str) -> CallSummary:
+def summarise(
+    store: VariantStore, sample: str, n_partitions: int, sex: str, peaks: dict[str, int]
+) -> CallSummary:
     """Count the sites of a store by kind."""
     lengths = np.strings.str_len(store["variant_allele"])
     star = store["variant_allele"] == "*"
@@ -325,7 +363,9 @@ def summarise(store: VariantStore, sample: str, n_partitions: int, sex: str) -> 
     indel = ((lengths != lengths[:, :1]) & (lengths > 0) & ~star).any(axis=1)
     called_bp = int((store["block_end"].astype(np.int64) - store["block_start"]).sum())
     n_indels, n_pass = int((passes & indel).sum()), int(passes.sum())
-    return CallSummary(sample, n_partitions, passes.size, n_pass, n_pass - n_indels, n_indels, called_bp, sex)
+    return CallSummary(
+        sample, n_partitions, passes.size, n_pass, n_pass - n_indels, n_indels, called_bp, sex, peaks
+    )
 
 
 def _identity(path: Path) -> str:

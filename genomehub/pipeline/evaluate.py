@@ -11,17 +11,20 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import matplotlib
 import numpy as np
 
 from genomehub import __version__
 from genomehub.config import EvaluateConfig
-from genomehub.errors import InputError, NotFoundError
+from genomehub.errors import ConfigError, InputError, NotFoundError
 from genomehub.files import atomic_output, require_writable_parent
 from genomehub.formats.bed import read_bed
 from genomehub.formats.vcf import FIXED_COLUMNS, Line, contig_line, write_records
 from genomehub.formats.vcf_reader import SequenceWindows, genotypes_from, read_genotypes
 from genomehub.quality.compare import Comparison, Kind, compare
-from genomehub.quality.scores import ROWS, Counted, count, inside, roc_table, score_table
+from genomehub.quality.roc_plot import FORMATS, draw_roc
+from genomehub.quality.scores import ROWS, Counted, class_table, count, inside, roc_table, score_table
+from genomehub.quality.strata import GENOTYPES, REPEATS, SIZES, TRACTS, Classes, ReferenceCodes, classify
 from genomehub.store.reference import Reference
 from genomehub.store.variants import VariantStore
 from genomehub.types import Genotypes, Interval, NoProgress, Progress
@@ -39,6 +42,7 @@ def evaluate(
     reference_path: _PATH, truth: _PATH, calls: _PATH, *, confident: _PATH | None = None,
     strata: Mapping[str, _PATH] | None = None, sample: str | None = None, truth_sample: str | None = None,
     passing_only: bool = True, output_json: _PATH | None = None, output_vcf: _PATH | None = None,
+    output_plot: _PATH | None = None,
     config: EvaluateConfig | None = None, progress: Progress | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """Score calls against truth; return the report (docs/evaluation.md describes each field).
@@ -52,26 +56,26 @@ def evaluate(
     sample, truth_sample : which sample to read where a file has several
     passing_only : leave out records whose FILTER is neither PASS nor missing
     output_json, output_vcf : where to write the report and the annotated variants
+    output_plot : where to draw missed against false variants by QUAL and GQ (.png, .svg or .pdf)
 
     Raises
     ------
+    ConfigError
+        The plot's name ends in something else.
     InputError
         A file is missing, malformed, unsorted, or of another reference.
     """
     config, progress = config or EvaluateConfig(), progress or NoProgress()
-    for path in (output_json, output_vcf):
+    _check_format(output_plot)
+    for path in (output_json, output_vcf, output_plot):
         if path is not None:
             require_writable_parent(path)
     reference = Reference.open(reference_path)
     regions = read_bed(confident, reference) if confident is not None else _everything(reference)
     layers = {name: read_bed(path, reference) for name, path in (strata or {}).items()}
-    progress.start("compare", 3, "steps")
-    true = load_genotypes(truth, reference, truth_sample, passing_only)
-    progress.advance(1)
-    called = load_genotypes(calls, reference, sample, passing_only)
-    progress.advance(1)
-    comparison = compare(true, called, SequenceWindows(reference).text, config)
-    progress.advance(1)
+    true = load_genotypes(truth, reference, truth_sample, passing_only, progress)
+    called = load_genotypes(calls, reference, sample, passing_only, progress)
+    comparison = compare(true, called, SequenceWindows(reference).text, config, progress)
     if comparison.n_inexact:
         _log.warning(
             "%d clusters were too dense to be searched in full; their counts are a lower bound of matches",
@@ -79,11 +83,14 @@ def evaluate(
         )
     inside_regions = (inside(comparison.truth, regions), inside(comparison.calls, regions))
     counted = count(comparison, *inside_regions)
-    report = _report(reference, true, called, comparison, counted, regions, passing_only, config)
-    report["strata"] = {
-        name: _scores(comparison, count(comparison, *_both(inside_regions, comparison, intervals)))
-        for name, intervals in layers.items()
-    }
+    progress.start("score", 1 + len(layers), "regions")
+    classes = tuple(classify(side, _codes(reference)) for side in (comparison.truth, comparison.calls))
+    report = _report(reference, true, called, comparison, counted, classes, regions, passing_only, config)
+    progress.advance(1)
+    for name, intervals in layers.items():
+        within = count(comparison, *_both(inside_regions, comparison, intervals))
+        report["strata"][name] = _scores(comparison, within, classes)
+        progress.advance(1)
     progress.finish()
     if output_json is not None:
         with atomic_output(output_json) as temporary:
@@ -91,7 +98,29 @@ def evaluate(
     if output_vcf is not None:
         lines = _annotated_lines(reference, true, called, counted)
         write_records(output_vcf, reference.contigs, _annotated_header(reference), lines)
+    if output_plot is not None:
+        _plot(report, f"{Path(calls).name} against {Path(truth).name}", Path(output_plot))
     return report
+
+
+def _check_format(path: _PATH | None) -> None:
+    if path is not None and Path(path).suffix[1:] not in FORMATS:
+        raise ConfigError(
+            f"{path}: the plot cannot be written in this format; name it .{', .'.join(FORMATS[:-1])} or "
+            f".{FORMATS[-1]}."
+        )
+
+
+def _plot(report: dict[str, Any], title: str, path: Path) -> None:
+    figure = draw_roc(report, title)
+    with atomic_output(path) as temporary:
+        # Without dates, the same report gives the same bytes.
+        dates = {"svg": "Date", "pdf": "CreationDate"}
+        with matplotlib.rc_context({"svg.hashsalt": title}):
+            figure.savefig(
+                temporary, format=path.suffix[1:], dpi=120,
+                metadata={dates[path.suffix[1:]]: None} if path.suffix[1:] in dates else None,
+            )  # fmt: skip
 
 
 def _everything(reference: Reference) -> list[Interval]:
@@ -104,13 +133,21 @@ def _both(
     return masks[0] & inside(comparison.truth, intervals), masks[1] & inside(comparison.calls, intervals)
 
 
-def _scores(comparison: Comparison, counted: Counted) -> dict[str, Any]:
-    return {name.lower(): row for name, row in score_table(comparison, counted).items()}
+def _codes(reference: Reference) -> ReferenceCodes:
+    def codes(contig_index: int, start: int, end: int) -> np.ndarray:
+        return reference.sequence(contig_index, start, min(end, reference.contigs[contig_index].length))
+
+    return codes
+
+
+def _scores(comparison: Comparison, counted: Counted, classes: tuple[Classes, ...]) -> dict[str, Any]:
+    kinds = {name.lower(): row for name, row in score_table(comparison, counted).items()}
+    return {**kinds, "classes": class_table(comparison, counted, *classes)}
 
 
 def _report(
     reference: Reference, true: Genotypes, called: Genotypes, comparison: Comparison, counted: Counted,
-    regions: list[Interval], passing_only: bool, config: EvaluateConfig,
+    classes: tuple[Classes, ...], regions: list[Interval], passing_only: bool, config: EvaluateConfig,
 ) -> dict[str, Any]:  # fmt: skip
     qualities = {"QUAL": called.quality, "GQ": called.genotype_quality}
     roc = {
@@ -130,23 +167,29 @@ def _report(
         "passing_only": passing_only,
         "confident_bp": sum(interval.end - interval.start for interval in regions),
         "n_inexact_clusters": comparison.n_inexact,
-        **_scores(comparison, counted),
+        **_scores(comparison, counted, classes),
         "strata": {},
         "roc": roc,
     }
 
 
 def load_genotypes(
-    path: _PATH, reference: Reference, sample: str | None, passing_only: bool = True
-) -> Genotypes:
+    path: _PATH, reference: Reference, sample: str | None, passing_only: bool = True,
+    progress: Progress | None = None,
+) -> Genotypes:  # fmt: skip
     """Read one sample's genotypes from VCF, BCF or a variant store."""
+    progress = progress or NoProgress()
+    progress.start(f"read {Path(path).name}", None, "records")
     if Path(path).is_dir():
-        return _from_store(VariantStore.open(path), reference, sample, passing_only)
-    return read_genotypes(path, reference, sample, passing_only)
+        genotypes = _from_store(VariantStore.open(path), reference, sample, passing_only, progress)
+    else:
+        genotypes = read_genotypes(path, reference, sample, passing_only, progress)
+    progress.finish()
+    return genotypes
 
 
 def _from_store(
-    store: VariantStore, reference: Reference, sample: str | None, passing_only: bool
+    store: VariantStore, reference: Reference, sample: str | None, passing_only: bool, progress: Progress
 ) -> Genotypes:
     if store.reference_digest != reference.digest:
         raise InputError(
@@ -178,30 +221,62 @@ def _from_store(
                  genotype[chosen].tolist(), site_quality.tolist(), quality[chosen].tolist())  # fmt: skip
         for column_so_far, part in zip(columns, parts, strict=True):
             column_so_far.extend(part)
+        progress.advance(len(genotype))
     return genotypes_from(*columns)
 
 
-def table_lines(report: dict[str, Any]) -> list[str]:
-    """Return the report's scores as lines of a table for people."""
-    heads = ("", "TP truth", "TP calls", "FP", "FN", "genotype", "precision", "recall", "F1")
-    lines = [_row(heads)]
+def table_lines(report: dict[str, Any], with_classes: bool = False) -> list[str]:
+    """Return the report's scores as lines of a table for people; ``with_classes``: each class too."""
+    lines = [_row(_HEADS)]
     for title, scores in [("", report), *report["strata"].items()]:
         if title:
             lines.append(f"{title}:")
         for kind in ROWS:
             row = scores[kind.lower()]
-            counts = [row[key] for key in ("tp_truth", "tp_calls", "fp", "fn")]
+            counts = [row[key] for key in _COUNTS]
             if kind == Kind.MNP.name and not any(counts):
                 continue
-            shares = (_share(row[key]) for key in ("precision", "recall", "f1"))
-            label = "indel" if kind == Kind.INDEL.name else kind
-            lines.append(_row((label, *counts, row["genotype_mismatches"], *shares)))
+            lines.append(_score_row("indel" if kind == Kind.INDEL.name else kind, row))
+        if with_classes:
+            lines += _class_lines(scores["classes"])
     return lines
+
+
+#: Width of the labels: the longest is that of a class.
+_LABEL = 31
+_HEADS = ("", "TP truth", "TP calls", "FP", "FN", "genotype", "precision", "recall", "F1")
+_COUNTS = ("tp_truth", "tp_calls", "fp", "fn")
+
+
+def _class_lines(classes: dict[str, Any]) -> list[str]:
+    """Rows of one class each: sizes of indels, then SNVs and indels by genotype and by repeat."""
+    cells = [(f"indel {name} bp", ("all", "all", f"indel_{name}")) for name in SIZES]
+    for kind, label in (("snv", "SNV"), ("indel", "indel")):
+        cells += [(f"{label} {genotype}", ("all", genotype, kind)) for genotype in GENOTYPES]
+        cells += [(f"{label} {_words(name)}", (name, "all", kind)) for name in (*REPEATS, *TRACTS)]
+    rows = ((label, _cell(classes, *place)) for label, place in cells)
+    return [_score_row(f"  {label}", row) for label, row in rows if row is not None]
+
+
+def _cell(classes: dict[str, Any], repeat: str, genotype: str, kind: str) -> dict[str, Any] | None:
+    cell: dict[str, Any] | None = classes.get(repeat, {}).get(genotype, {}).get(kind)
+    return cell
+
+
+def _words(name: str) -> str:
+    kind, _, length = name.partition("_")
+    kind = "STR" if kind == "str" else kind
+    return f"{kind} {length} bp" if length else kind
+
+
+def _score_row(label: str, row: dict[str, Any]) -> str:
+    shares = (_share(row[key]) for key in ("precision", "recall", "f1"))
+    return _row((label, *(row[key] for key in _COUNTS), row["genotype_mismatches"], *shares))
 
 
 def _row(cells: tuple[Any, ...]) -> str:
     first, *rest = cells
-    return f"{first:<8}" + "".join(f"{cell:>10}" for cell in rest)
+    return f"{first:<{_LABEL}}" + "".join(f"{cell:>10}" for cell in rest)
 
 
 def _share(value: float | None) -> str:

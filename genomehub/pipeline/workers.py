@@ -111,8 +111,11 @@ class Workers:
             while pending:
                 yield self._result(pending)
         finally:
-            for future in pending:
-                future.cancel()
+            if (
+                self._client is not None
+            ):  # else it was closed, with all that was pending, before this iterator
+                for future in pending:
+                    future.cancel()
 
     def _submit(self, function: Callable[[Any], Any], item: Any) -> Any:
         assert self._client is not None

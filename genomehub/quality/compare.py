@@ -14,7 +14,7 @@ import numpy as np
 
 from genomehub.config import EvaluateConfig
 from genomehub.quality.haplotypes import CALLS, TRUTH, Event, match_cluster
-from genomehub.types import Genotypes
+from genomehub.types import Genotypes, NoProgress, Progress
 
 #: Letters of the reference: (contig_index, start, end) -> text, shorter where the contig ends.
 ReferenceText = Callable[[int, int, int], str]
@@ -68,8 +68,9 @@ class Comparison(NamedTuple):
 
 
 def compare(
-    truth: Genotypes, calls: Genotypes, reference_text: ReferenceText, config: EvaluateConfig
-) -> Comparison:
+    truth: Genotypes, calls: Genotypes, reference_text: ReferenceText, config: EvaluateConfig,
+    progress: Progress | None = None,
+) -> Comparison:  # fmt: skip
     """Match called variants with true ones.
 
     Parameters
@@ -77,6 +78,7 @@ def compare(
     truth, calls : genotypes of both sides, sorted
     reference_text : letters of the reference
     config : EvaluateConfig
+    progress : told of variants as they are compared
 
     Notes
     -----
@@ -87,7 +89,10 @@ def compare(
     groups = [np.full(len(side.start), -1, dtype=np.int64) for side in sides]
     allele_match = [np.zeros(len(side.start), dtype=bool) for side in sides]
     n_groups = n_inexact = 0
+    progress = progress or NoProgress()
+    progress.start("compare", sum(len(side.start) for side in sides), "variants")
     for members in _clusters(sides, config.cluster_gap):
+        progress.advance(sum(map(len, members)))
         if not members[TRUTH] or not members[CALLS]:
             continue
         pairs = _identical(sides, members)
@@ -105,6 +110,7 @@ def compare(
                 *_search(sides, rest, reference_text, config, _single_alleles)[0]
             ):
                 allele_match[side][index] = True
+    progress.finish()
     return Comparison(
         *sides, groups[TRUTH], groups[CALLS], allele_match[TRUTH], allele_match[CALLS], n_inexact
     )

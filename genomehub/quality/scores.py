@@ -1,7 +1,7 @@
-"""Counts, precision, recall and F1 of a comparison, by kind of variant, region and quality threshold.
+"""Counts, precision, recall and F1 of a comparison, by kind of variant, class, region and quality threshold.
 
 Regions count as ``vcfeval --evaluation-regions`` has it: a variant outside may still match one inside, but is
-not counted itself. Takes what ``compare.py`` decided; nothing here looks at sequences.
+not counted itself. Takes what ``compare.py`` and ``strata.py`` decided; nothing here looks at sequences.
 """
 
 from collections.abc import Sequence
@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from genomehub.quality.compare import Comparison, Kind, TrimmedVariants
+from genomehub.quality.strata import GENOTYPES, REPEATS, SIZES, TRACTS, Classes
 from genomehub.types import Interval
 
 #: Rows of a table of scores: name -> the kinds it takes together.
@@ -68,18 +69,57 @@ def score_table(comparison: Comparison, counted: Counted) -> dict[str, dict[str,
     ``genotype_mismatches`` counts the missed variants of the truth whose alleles were called in another
     genotype; they are among the false negatives (and their calls among the false positives).
     """
-    table = {}
-    for name, kinds in ROWS.items():
-        truth_kind = np.isin(comparison.truth.kind, kinds)
-        calls_kind = np.isin(comparison.calls.kind, kinds)
-        missed = counted.truth_missed & truth_kind
-        table[name] = rates(
-            int((counted.truth_found & truth_kind).sum()),
-            int((counted.calls_found & calls_kind).sum()),
-            int((counted.calls_false & calls_kind).sum()),
-            int(missed.sum()),
-        ) | {"genotype_mismatches": int((missed & comparison.truth_allele_match).sum())}
+    return {
+        name: _scores(
+            comparison, counted, np.isin(comparison.truth.kind, kinds), np.isin(comparison.calls.kind, kinds)
+        )
+        for name, kinds in ROWS.items()
+    }
+
+
+def class_table(
+    comparison: Comparison, counted: Counted, truth_classes: Classes, calls_classes: Classes
+) -> dict[str, dict[str, dict[str, dict[str, Any]]]]:
+    """Return the scores of each class: repeat -> genotype -> kind or size of indel -> as in ``score_table``.
+
+    ``repeat`` is "all", a name of REPEATS or of TRACTS; ``genotype`` "all" or one of GENOTYPES; then come the
+    rows of ROWS in lower case and "indel_" with a name of SIZES. A class in which nothing counts is left out.
+    Each side is counted by its own class: a heterozygous variant called homozygous is missed as "het" and
+    false as "hom".
+    """
+    sides = (comparison.truth, truth_classes), (comparison.calls, calls_classes)
+    by_repeat, by_genotype, by_kind = zip(*(_class_masks(*side) for side in sides), strict=True)
+    table: dict[str, dict[str, dict[str, dict[str, Any]]]] = {}
+    for repeat in by_repeat[0]:
+        for genotype in by_genotype[0]:
+            where = [by_repeat[side][repeat] & by_genotype[side][genotype] for side in (0, 1)]
+            for kind in by_kind[0]:
+                row = _scores(comparison, counted, *(where[side] & by_kind[side][kind] for side in (0, 1)))
+                if any(row[name] for name in ("tp_truth", "tp_calls", "fp", "fn")):
+                    table.setdefault(repeat, {}).setdefault(genotype, {})[kind] = row
     return table
+
+
+def _class_masks(variants: TrimmedVariants, classes: Classes) -> tuple[dict[str, np.ndarray], ...]:
+    everything = {"all": np.ones(variants.start.size, dtype=bool)}
+    repeats = {name: classes.repeat == i for i, name in enumerate(REPEATS)}
+    tracts = {name: classes.tract == i for i, name in enumerate(TRACTS)}
+    genotypes = {name: classes.genotype == i for i, name in enumerate(GENOTYPES)}
+    kinds = {name.lower(): np.isin(variants.kind, kinds) for name, kinds in ROWS.items()}
+    sizes = {f"indel_{name}": classes.size == i for i, name in enumerate(SIZES)}
+    return everything | repeats | tracts, everything | genotypes, kinds | sizes
+
+
+def _scores(
+    comparison: Comparison, counted: Counted, truth_mask: np.ndarray, calls_mask: np.ndarray
+) -> dict[str, Any]:
+    missed = counted.truth_missed & truth_mask
+    return rates(
+        int((counted.truth_found & truth_mask).sum()),
+        int((counted.calls_found & calls_mask).sum()),
+        int((counted.calls_false & calls_mask).sum()),
+        int(missed.sum()),
+    ) | {"genotype_mismatches": int((missed & comparison.truth_allele_match).sum())}
 
 
 def rates(tp_truth: int, tp_calls: int, fp: int, fn: int) -> dict[str, Any]:

@@ -18,16 +18,18 @@ from genomehub.store import parts
 from genomehub.store.schema import (
     BLOCK_ARRAYS,
     BY_NAME,
-    CALL_ARRAYS,
+    CANDIDATE_ARRAYS,
     FIXED_DIMENSIONS,
     FORMAT_VERSION,
     LEAST_PLOIDY,
-    VARIANT_ARRAYS,
+    RAGGED,
+    RAGGED_BY_PLOIDY,
+    ROW_ARRAYS,
     VCF_ZARR_VERSION,
     ArraySpec,
     Origin,
-    n_genotypes,
     numpy_dtype,
+    row_length,
 )
 from genomehub.types import INT_FILL, Contig
 
@@ -38,8 +40,12 @@ numcodecs.blosc.use_threads = False
 VARIANTS_CHUNK = 1 << 18
 BLOCKS_CHUNK = 1 << 20
 
+#: Bases of reference blocks that a contig must have for its depth to be known.
+LEAST_BASES = 5_000
+
 #: Arrays with a row per variant, and stored arrays with a row per block.
-ROWS = tuple(spec.name for spec in VARIANT_ARRAYS + CALL_ARRAYS)
+ROWS = tuple(spec.name for spec in ROW_ARRAYS)
+CANDIDATES = tuple(spec.name for spec in CANDIDATE_ARRAYS)
 STORED_BLOCKS = tuple(spec.name for spec in BLOCK_ARRAYS if spec.origin is not Origin.TRANSIENT)
 _BLOCKS = tuple(spec.name for spec in BLOCK_ARRAYS)
 
@@ -52,6 +58,8 @@ class Labels(NamedTuple):
     reference_digest: str
     filters: dict[str, str]
     source_attrs: dict[str, Any]
+    with_candidates: bool = False
+    depth_filter: tuple[str, float] | None = None
 
 
 def assemble(path: Path, part_paths: list[Path], labels: Labels) -> None:
@@ -60,19 +68,24 @@ def assemble(path: Path, part_paths: list[Path], labels: Labels) -> None:
     n_alleles = max((info.n_alleles for info in infos), default=2)
     ploidy = max((info.ploidy for info in infos), default=LEAST_PLOIDY)
     sizes = {
-        "variants": sum(info.n_variants for info in infos), "samples": 1, "filters": len(labels.filters),
-        "contigs": len(labels.contigs), "alleles": n_alleles, "alt_alleles": n_alleles - 1,
-        "ploidy": ploidy, "genotypes": n_genotypes(n_alleles, ploidy),
+        "variants": sum(info.n_variants for info in infos), "samples": 1,
+        "candidates": sum(info.n_candidates for info in infos), "filters": len(labels.filters),
+        "contigs": len(labels.contigs), **{dim: row_length(dim, n_alleles, ploidy) for dim in RAGGED},
+        "ploidy": ploidy,
         "block_genotypes": max((info.block_genotypes for info in infos), default=LEAST_PLOIDY + 1),
         "region_index_fields": 6, **FIXED_DIMENSIONS,
     }  # fmt: skip
     ranges = _joined_ranges([info.ranges for info in infos])
-    block_ranges, sizes["blocks"] = _scan_blocks(part_paths)
+    block_ranges, sizes["blocks"], depths = _scan_blocks(part_paths)
     ranges.update(block_ranges)
 
     root = zarr.open_group(path, mode="w", zarr_format=2, attributes=_root_attributes(labels))
     _write_labels(root, labels, sizes)
     rows = (parts.read_part(part, list(ROWS)) for part in part_paths)
+    if labels.depth_filter is not None:
+        name, deviations = labels.depth_filter
+        limits = depth_limits(depths, len(labels.contigs), deviations)
+        rows = (_with_depth_filter(part, limits, list(labels.filters).index(name)) for part in rows)
     rows = ({name: _widen(BY_NAME[name], array, sizes) for name, array in part.items()} for part in rows)
     index = _write_rows(root, ROWS, rows, sizes, ranges, VARIANTS_CHUNK)
     table = np.array(index, dtype=np.int32).reshape(-1, 6)
@@ -83,6 +96,9 @@ def assemble(path: Path, part_paths: list[Path], labels: Labels) -> None:
         for blocks in _joined_blocks(part_paths)
     )
     _write_rows(root, STORED_BLOCKS, block_rows, sizes, ranges, BLOCKS_CHUNK)
+    if labels.with_candidates:
+        candidates = (parts.read_part(part, list(CANDIDATES)) for part in part_paths)
+        _write_rows(root, CANDIDATES, candidates, sizes, ranges, VARIANTS_CHUNK)
     zarr.consolidate_metadata(path, zarr_format=2)
 
 
@@ -106,13 +122,51 @@ def _joined_ranges(each: list[dict[str, tuple[int, int]]]) -> dict[str, tuple[in
     return joined
 
 
-def _scan_blocks(part_paths: list[Path]) -> tuple[dict[str, tuple[int, int]], int]:
-    """Ranges and number of blocks after joining: they, too, must not depend on the regions."""
+def _scan_blocks(part_paths: list[Path]) -> tuple[dict[str, tuple[int, int]], int, dict[int, np.ndarray]]:
+    """Ranges and number of blocks after joining, which must not depend on the regions; bases by depth.
+
+    The last has for each contig (index) how many bases of blocks have depth 0, 1, 2 ...
+    """
     n_blocks, each = 0, []
+    depths: dict[int, np.ndarray] = {}
     for blocks in _joined_blocks(part_paths):
+        _count_depths(depths, blocks)
         n_blocks += len(blocks["block_start"])
         each.append({name: (int(a.min()), int(a.max())) for name, a in blocks.items() if a.size})
-    return _joined_ranges(each), n_blocks
+    return _joined_ranges(each), n_blocks, depths
+
+
+def _count_depths(depths: dict[int, np.ndarray], blocks: parts.Arrays) -> None:
+    length = blocks["block_end"] - blocks["block_start"]
+    for contig in np.unique(blocks["block_contig"]).tolist():
+        mine = blocks["block_contig"] == contig
+        counts = np.bincount(np.maximum(blocks["block_DP"][mine], 0), length[mine]).astype(np.int64)
+        both = np.zeros(max(counts.size, depths.get(contig, counts).size), dtype=np.int64)
+        both[: counts.size] += counts
+        if contig in depths:
+            both[: depths[contig].size] += depths[contig]
+        depths[contig] = both
+
+
+def depth_limits(depths: dict[int, np.ndarray], n_contigs: int, deviations: float) -> np.ndarray:
+    """Return (n_contigs,) float64: depth above which a site is suspect, inf where there are too few bases.
+
+    The median, and so many standard deviations on top: Poisson's or, where depth varies more (targets,
+    amplicons), half the span of the middle 68 % of bases.
+    """
+    limits = np.full(n_contigs, np.inf)
+    for contig, counts in depths.items():
+        if counts.sum() >= LEAST_BASES:
+            low, median, high = np.searchsorted(np.cumsum(counts), counts.sum() * np.array([0.16, 0.5, 0.84]))
+            limits[contig] = median + deviations * max(np.sqrt(median), (high - low) / 2)
+    return limits
+
+
+def _with_depth_filter(rows: parts.Arrays, limits: np.ndarray, column: int) -> parts.Arrays:
+    deep = rows["variant_DP"] > limits[rows["variant_contig"].astype(np.int64)]
+    filters = rows["variant_filter"].copy()
+    filters[deep, 0], filters[deep, column] = False, True
+    return {**rows, "variant_filter": filters}
 
 
 def _joined_blocks(part_paths: list[Path]) -> Iterator[parts.Arrays]:
@@ -164,7 +218,7 @@ def _stored_blocks(blocks: parts.Arrays) -> parts.Arrays:
 
 
 def _widen(spec: ArraySpec, array: np.ndarray, sizes: dict[str, int]) -> np.ndarray:
-    ragged = spec.dims[-1] in parts.RAGGED
+    ragged = spec.dims[-1] in RAGGED + RAGGED_BY_PLOIDY
     return parts.pad_last(array, sizes[spec.dims[-1]]) if ragged else array
 
 

@@ -17,14 +17,16 @@ from genomehub.files import atomic_output
 from genomehub.store.schema import (
     BLOCK_ARRAYS,
     BY_NAME,
-    CALL_ARRAYS,
+    CANDIDATE_ARRAYS,
     FIXED_DIMENSIONS,
     LEAST_PLOIDY,
-    VARIANT_ARRAYS,
+    RAGGED,
+    RAGGED_BY_PLOIDY,
+    ROW_ARRAYS,
     ArraySpec,
     Origin,
-    n_genotypes,
     numpy_dtype,
+    row_length,
 )
 from genomehub.types import (
     FLOAT32_FILL,
@@ -39,23 +41,22 @@ from genomehub.types import (
 )
 
 Arrays = dict[str, np.ndarray]
-_ROW_ARRAYS = VARIANT_ARRAYS + CALL_ARRAYS
 _STRINGS = np.dtypes.StringDType()
-#: Dimensions along which rows may be of different length.
-RAGGED = ("alleles", "alt_alleles", "genotypes", "ploidy", "block_genotypes")
+_NO_ROWS = (np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64))
 
 
 class PartInfo(NamedTuple):
     """What the writer must know of a part before it reads it.
 
-    n_variants, n_blocks : rows
+    n_variants, n_blocks, n_candidates : rows
     n_alleles : alleles of the widest row, at least 2
     ploidy, block_genotypes : sizes of these axes
-    ranges : for each integer array of variants, its least and greatest value
+    ranges : for each integer array of variants and candidates, its least and greatest value
     """
 
     n_variants: int
     n_blocks: int
+    n_candidates: int
     n_alleles: int
     ploidy: int
     block_genotypes: int
@@ -74,7 +75,8 @@ def complete(calls: RegionCalls, region: Interval, n_filters: int) -> RegionCall
     Returns
     -------
     RegionCalls
-        Every variant and call array of the schema; the block arrays with the transient ones where given.
+        Every variant, call and, where given, candidate array of the schema; the block arrays with the
+        transient ones where given.
         Rows keep their order. Ragged axes are as wide as the region's widest row (2 alleles at least).
 
     Raises
@@ -85,13 +87,34 @@ def complete(calls: RegionCalls, region: Interval, n_filters: int) -> RegionCall
     """
     variants, blocks = dict(calls.variants), dict(calls.blocks)
     place = f"region {region.contig_index}:{region.start + 1}-{region.end}"
-    _check_names(variants, _ROW_ARRAYS, place)
+    _check_names(variants, ROW_ARRAYS, place)
     _check_names(blocks, BLOCK_ARRAYS, place)
     variants = _complete_variants(variants, n_filters, place)
     blocks = _complete_blocks(blocks, place)
     _check_variants(variants, region, place)
     _check_blocks(blocks, region, place)
-    return RegionCalls(variants, blocks)
+    if calls.candidates is None:
+        return RegionCalls(variants, blocks)
+    return RegionCalls(variants, blocks, _complete_candidates(calls.candidates, region, place))
+
+
+def _complete_candidates(arrays: Arrays, region: Interval, place: str) -> Arrays:
+    _check_names(arrays, CANDIDATE_ARRAYS, place)
+    sizes = {"candidates": len(arrays.get("candidate_position", ())), **FIXED_DIMENSIONS}
+    full = {}
+    for spec in CANDIDATE_ARRAYS:
+        shape = tuple(sizes[dim] for dim in spec.dims)
+        full[spec.name] = rounded(
+            _conform(spec, arrays.get(spec.name), shape, _NO_ROWS, place), spec.decimals
+        )
+    position = full["candidate_position"]
+    if (np.diff(position) < 0).any():
+        raise StoreError(f"{place}: candidates are not sorted by position.")
+    if position.size and (position[0] <= region.start or position[-1] > region.end):
+        raise StoreError(
+            f"{place}: a candidate lies outside the region, between {position[0]} and {position[-1]}."
+        )
+    return full
 
 
 def _check_names(arrays: Arrays, specs: tuple[ArraySpec, ...], place: str) -> None:
@@ -110,21 +133,20 @@ def _complete_variants(arrays: Arrays, n_filters: int, place: str) -> Arrays:
     alleles = _trimmed_alleles(arrays)
     ploidy = max([LEAST_PLOIDY, *np.shape(arrays.get("call_genotype", ()))[2:]])
     sizes = {
-        "variants": len(alleles), "samples": 1, "filters": n_filters, "alleles": alleles.shape[1],
-        "alt_alleles": alleles.shape[1] - 1, "ploidy": ploidy,
-        "genotypes": n_genotypes(alleles.shape[1], ploidy), **FIXED_DIMENSIONS,
+        "variants": len(alleles), "samples": 1, "filters": n_filters, "ploidy": ploidy, **FIXED_DIMENSIONS,
+        **{dim: row_length(dim, alleles.shape[1], ploidy) for dim in RAGGED},
     }  # fmt: skip
     present = (alleles != STRING_FILL).sum(axis=1)
     ploidies = ploidy_of_rows(np.asarray(arrays.get("call_genotype", np.zeros((0, 1, ploidy)))))
     full = {}
-    for spec in _ROW_ARRAYS:
+    for spec in ROW_ARRAYS:
         if spec.origin is Origin.DERIVED:
             continue
         shape = tuple(sizes[dim] for dim in spec.dims)
         given = alleles if spec.name == "variant_allele" else arrays.get(spec.name)
         full[spec.name] = _conform(spec, given, shape, (present, ploidies), place)
     full.update(derived_arrays(full, present))
-    return {spec.name: rounded(full[spec.name], spec.decimals) for spec in _ROW_ARRAYS}
+    return {spec.name: rounded(full[spec.name], spec.decimals) for spec in ROW_ARRAYS}
 
 
 def _trimmed_alleles(arrays: Arrays) -> np.ndarray:
@@ -140,12 +162,12 @@ def _conform(
     spec: ArraySpec, given: np.ndarray | None, shape: tuple[int, ...],
     present: tuple[np.ndarray, np.ndarray], place: str,
 ) -> np.ndarray:  # fmt: skip
+    """Check an array and widen it to ``shape``; ``present`` : alleles and ploidy of each row."""
     ragged = spec.dims[-1] in RAGGED
     if given is None or (shape[0] == 0 and len(given) == 0):
-        missing = missing_array(spec, shape)
-        return _fill_ragged(spec, missing, *present) if ragged and missing.dtype.kind == "i" else missing
+        given = missing_array(spec, shape)
     given = np.asarray(given)
-    if ragged and given.ndim == len(shape):
+    if (ragged or spec.dims[-1] in RAGGED_BY_PLOIDY) and given.ndim == len(shape):
         given = pad_last(given, shape[-1])[..., : shape[-1]]
     if given.shape != shape:
         raise StoreError(f"{place}: array {spec.name!r} has shape {given.shape}; {shape} was expected.")
@@ -170,13 +192,8 @@ def _fill_ragged(
     spec: ArraySpec, values: np.ndarray, present: np.ndarray, ploidies: np.ndarray
 ) -> np.ndarray:
     """Say fill (-2) behind the last element that a row with fewer alleles, or of lower ploidy, has."""
-    n_elements = {
-        "alleles": present, "alt_alleles": present - 1, "genotypes": n_genotypes(present, ploidies),
-    }.get(spec.dims[-1])  # fmt: skip
-    if n_elements is None:  # the caller has filled these up
-        return values
-    beyond = np.arange(values.shape[-1]) >= n_elements.reshape(-1, *[1] * (values.ndim - 1))
-    return np.where(beyond, INT_FILL, values)
+    beyond = np.arange(values.shape[-1]) >= row_length(spec.dims[-1], present, ploidies)[:, None]
+    return np.where(beyond if values.ndim == 2 else beyond[:, None, :], INT_FILL, values)
 
 
 def derived_arrays(full: Arrays, present: np.ndarray) -> Arrays:
@@ -224,7 +241,7 @@ def _complete_blocks(arrays: Arrays, place: str) -> Arrays:
         if spec.origin is Origin.TRANSIENT and spec.name not in arrays:
             continue
         shape = tuple(sizes[dim] for dim in spec.dims)
-        values = _conform(spec, arrays.get(spec.name), shape, (np.zeros(0), np.zeros(0)), place)
+        values = _conform(spec, arrays.get(spec.name), shape, _NO_ROWS, place)
         full[spec.name] = values.astype(np.int64)
     length = full["block_end"] - full["block_start"]
     if "block_depth_sum" not in full:
@@ -287,14 +304,16 @@ def pad_last(values: np.ndarray, size: int) -> np.ndarray:
 
 def write_part(folder: Path, index: int, calls: RegionCalls) -> Path:
     """Write completed calls of region ``index``; the same calls give the same name and the same bytes."""
-    arrays = {**calls.variants, **calls.blocks}
+    candidates = calls.candidates or {}
+    arrays = {**calls.variants, **calls.blocks, **candidates}
     ranges = {
         name: (int(values.min()), int(values.max()))
-        for name, values in calls.variants.items()
+        for name, values in {**calls.variants, **candidates}.items()
         if values.dtype.kind == "i" and values.size
     }
     info = PartInfo(
-        len(arrays["variant_position"]), len(arrays["block_start"]), arrays["variant_allele"].shape[1],
+        len(arrays["variant_position"]), len(arrays["block_start"]),
+        len(candidates.get("candidate_position", ())), arrays["variant_allele"].shape[1],
         arrays["call_genotype"].shape[2], arrays["block_PL"].shape[1], ranges,
     )  # fmt: skip
     buffer = io.BytesIO()
@@ -355,13 +374,14 @@ def read_info(path: Path) -> PartInfo:
 def read_part(path: Path, names: list[str]) -> Arrays:
     """Read arrays of a part by name; integers come as int64."""
     with np.load(path) as archive:
-        n_rows, _, n_alleles, *_ = PartInfo(*json.loads(archive["info"].tobytes()))
-        return {name: _unpack(archive[name], BY_NAME[name], n_rows, n_alleles) for name in names}
+        info = PartInfo(*json.loads(archive["info"].tobytes()))
+        return {name: _unpack(archive[name], BY_NAME[name], info) for name in names}
 
 
-def _unpack(values: np.ndarray, spec: ArraySpec, n_rows: int, n_alleles: int) -> np.ndarray:
+def _unpack(values: np.ndarray, spec: ArraySpec, info: PartInfo) -> np.ndarray:
     if spec.dtype == "string":
-        shape = (n_rows, n_alleles) if spec.dims[-1] == "alleles" else (n_rows,)
+        n_rows = info.n_candidates if spec.dims[0] == "candidates" else info.n_variants
+        shape = (n_rows, info.n_alleles) if spec.dims[-1] == "alleles" else (n_rows,)
         lines = values.tobytes().decode().split("\n") if n_rows else []
         return np.array(lines, dtype=_STRINGS).reshape(shape)
     return values.astype(np.int64) if values.dtype.kind in "iu" else values

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from genomehub.errors import InputError, NotFoundError, StoreError
+from genomehub.files import forget_pages
 from genomehub.formats.bgzf import BgzfWriter
 from genomehub.formats.refget import SequenceDigester, collection_digest
 from genomehub.kernels.encode import unpack_text, unpack_window
@@ -373,8 +374,10 @@ def write_seeds(folder: Path, seeds: SeedIndex) -> None:
     for field, value in seeds._asdict().items():
         if isinstance(value, np.ndarray):
             np.save(folder / SEEDS / f"{field}.npy", value)
+            forget_pages(folder / SEEDS / f"{field}.npy")
         else:
             scalars[field] = value.item() if isinstance(value, np.generic) else value
+    forget_pages(folder / BASES)
     _write_json(folder / TABLE, {**table, "seeds": scalars})
 
 

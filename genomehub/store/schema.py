@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 #: Version of this layout. A reader refuses another one; a change here needs a migration.
-FORMAT_VERSION = "1"
+FORMAT_VERSION = "2"
 #: Version of the VCF Zarr specification that the variant_*, call_* and label arrays follow.
 VCF_ZARR_VERSION = "0.4"
 
@@ -60,9 +60,14 @@ class ArraySpec(NamedTuple):
 
 
 #: Sizes of dimensions that do not depend on the data.
-FIXED_DIMENSIONS = {"FORMAT_SB_dim": 4}
+FIXED_DIMENSIONS = {"FORMAT_SB_dim": 4, "candidate_doses": 3, "candidate_sides": 2}
 #: Ploidy that every store has room for; a pool's or a polyploid's store has more.
 LEAST_PLOIDY = 2
+#: Dimensions whose rows are as long as the row's alleles and ploidy ask for (``row_length``), filled up to the
+#: longest.
+RAGGED = ("alleles", "alt_alleles", "genotypes", "nonref_genotypes")
+#: Dimensions whose rows say by their own fill how long they are: that is where a row's ploidy stands.
+RAGGED_BY_PLOIDY = ("ploidy", "block_genotypes")
 
 _V = ("variants",)
 _C = ("variants", "samples")
@@ -72,8 +77,9 @@ _FLOAT = "NaN 0x7F800001"
 
 def _info(key: str, dtype: str, number: str, meaning: str, *, unit: str = "", decimals: int = -1,
           origin: Origin = Origin.OPTIONAL) -> ArraySpec:  # fmt: skip
-    dims = (*_V, "alt_alleles") if number == "A" else _V
-    kind, missing = ("Float", _FLOAT) if dtype == "float32" else ("Integer", "-1")
+    dims = (*_V, *{"A": ("alt_alleles",), "R": ("alleles",)}.get(number, ()))
+    kinds = {"float32": ("Float", _FLOAT), "bool": ("Flag", ""), "string": ("String", ".")}
+    kind, missing = kinds.get(dtype, ("Integer", "-1"))
     return ArraySpec(
         f"variant_{key}", dims, dtype, unit, missing, meaning, f"INFO/{key}", number, kind, decimals, origin
     )
@@ -131,6 +137,11 @@ VARIANT_ARRAYS: tuple[ArraySpec, ...] = (
     _info("MQRankSum", "float32", "1", "Z-score of ALT against REF mapping qualities (Wilcoxon rank sum)", decimals=3),
     _info("ReadPosRankSum", "float32", "1", "Z-score of ALT against REF positions in the read (Wilcoxon rank sum)",
           decimals=3),
+    _info("STR", "bool", "0", "An indel by whole units of a tandem repeat"),
+    _info("RU", "string", "1", "Unit of the tandem repeat that the indel lengthens or shortens, as in REF"),
+    _info("RPA", "int8", "R", "Units of the tandem repeat in each allele, REF first", unit="units"),
+    _info("HRun", "int8", "1", "Longest homopolymer of the reference that REF or the base before or behind it is part "
+          "of, at most 100", unit="bp"),
     _info("ASKED", "int8", "A", "1 for ALT alleles that were asked for (--alleles), 0 for others"),
 )  # fmt: skip
 
@@ -149,10 +160,23 @@ CALL_ARRAYS: tuple[ArraySpec, ...] = (
             unit="Phred"),
     _format("DP", "int16", "1", "Depth: reads of the sample that informed the site", unit="reads"),
     _format("AD", "int16", "R", "Reads that support each allele, REF first", unit="reads"),
+    _format("ADF", "int16", "R", "Reads on the forward strand that support each allele, REF first", unit="reads",
+            origin=Origin.OPTIONAL),
+    _format("ADR", "int16", "R", "Reads on the reverse strand that support each allele, REF first", unit="reads",
+            origin=Origin.OPTIONAL),
     _format("PL", "int16", "G", "Phred-scaled genotype likelihoods, the best genotype is 0, in the order of VCF",
             unit="Phred"),
     _format("SB", "int16", "4", "Reads by strand: REF forward, REF reverse, ALT forward, ALT reverse", unit="reads",
             origin=Origin.OPTIONAL),
+)  # fmt: skip
+
+#: Rows of sites that only gVCF shows. No VCF Zarr name, so that readers of VCF Zarr pass them by.
+GVCF_ARRAYS: tuple[ArraySpec, ...] = (
+    ArraySpec(
+        "nonref_PL", (*_C, "nonref_genotypes"), "int16", "Phred", "-1",
+        "Phred-scaled likelihoods of the genotypes with any allele that the row does not name (<NON_REF>): they follow "
+        "call_PL in the order of VCF", origin=Origin.OPTIONAL,
+    ),
 )  # fmt: skip
 
 #: One row per reference block: a span where the sample was looked at and no variant was found. Bases in no
@@ -183,6 +207,51 @@ BLOCK_ARRAYS: tuple[ArraySpec, ...] = (
     ),
 )  # fmt: skip
 
+
+def _feature(key: str, dtype: str, meaning: str, *, dim: str = "", unit: str = "") -> ArraySpec:
+    decimals = {"float32": 3}.get(dtype, -1)
+    missing = _FLOAT if dtype == "float32" else ""
+    dims = (
+        ("candidates", f"candidate_{dim}")
+        if dim in ("doses", "sides")
+        else ("candidates", *filter(None, [dim]))
+    )
+    return ArraySpec(f"candidate_{key}", dims, dtype, unit, missing, meaning, decimals=decimals)
+
+
+#: One row per site that was looked at, reported or not; in the store only if asked for (call --features). ALT is
+#: what was called or, where nothing was, the likeliest ALT.
+CANDIDATE_ARRAYS: tuple[ArraySpec, ...] = (
+    _feature("contig", "int8", "Index of the contig in contig_id"),
+    _feature("position", "int32", "Position of the first base of REF", unit="1-based bp"),
+    _feature("ref", "string", "REF"),
+    _feature("alt", "string", "ALTs, with commas between them"),
+    _feature("called", "bool", "Whether the site is reported"),
+    _feature("QUAL", "float32", "Probability that the site has no variant", unit="Phred"),
+    _feature("GQ", "int8", "Probability that the likeliest genotype is wrong", unit="Phred"),
+    _feature("PL", "float32", "Likelihood of the best genotype without ALT, with ALT and others, with ALTs only; the best "
+             "is 0", dim="doses", unit="Phred"),
+    _feature("n_alts", "int8", "ALTs that were weighed at the site"),
+    _feature("haplotypes", "int16", "Candidate haplotypes of the site's region"),
+    _feature("DP", "int16", "Reads that informed the site", unit="reads"),
+    _feature("SB", "int16", "REF forward, REF reverse, ALT forward, ALT reverse", dim="FORMAT_SB_dim", unit="reads"),
+    _feature("MQ", "float32", "Root mean square of the reads' mapping qualities", unit="Phred"),
+    _feature("FS", "float32", "Strand bias, p-value of Fisher's exact test", unit="Phred"),
+    _feature("SOR", "float32", "Strand bias, symmetric odds ratio (natural logarithm)"),
+    _feature("BaseQRankSum", "float32", "Z-score of ALT against REF base qualities"),
+    _feature("MQRankSum", "float32", "Z-score of ALT against REF mapping qualities"),
+    _feature("ReadPosRankSum", "float32", "Z-score of ALT against REF positions in the read"),
+    _feature("mean_BQ", "float32", "Mean base quality at POS of reads with REF, with ALT", dim="sides", unit="Phred"),
+    _feature("mean_MQ", "float32", "Mean mapping quality of reads with REF, with ALT", dim="sides", unit="Phred"),
+    _feature("mean_end_distance", "float32", "Mean distance of POS from the nearer end of reads with REF, with ALT",
+             dim="sides", unit="bp"),
+    _feature("length", "int32", "Length of the first ALT less that of REF", unit="bp"),
+    _feature("period", "int8", "Unit of the tandem repeat behind POS, 0 if none", unit="bp"),
+    _feature("tract", "int16", "Length of that repeat, 0 if none", unit="bp"),
+    _feature("HRun", "int8", "As variant_HRun", unit="bp"),
+    _feature("GC", "float32", "Share of G and C within 50 bp of POS"),
+)  # fmt: skip
+
 #: Labels: one row per contig, filter or sample, and the index of regions.
 LABEL_ARRAYS: tuple[ArraySpec, ...] = (
     ArraySpec("contig_id", ("contigs",), "string", "", "", "Name of the contig", origin=Origin.DERIVED),
@@ -200,9 +269,14 @@ LABEL_ARRAYS: tuple[ArraySpec, ...] = (
     ),
 )  # fmt: skip
 
-ARRAYS: tuple[ArraySpec, ...] = VARIANT_ARRAYS + CALL_ARRAYS + BLOCK_ARRAYS + LABEL_ARRAYS
+#: Everything with a row per site.
+ROW_ARRAYS: tuple[ArraySpec, ...] = VARIANT_ARRAYS + CALL_ARRAYS + GVCF_ARRAYS
+ARRAYS: tuple[ArraySpec, ...] = ROW_ARRAYS + BLOCK_ARRAYS + CANDIDATE_ARRAYS + LABEL_ARRAYS
 BY_NAME: dict[str, ArraySpec] = {spec.name: spec for spec in ARRAYS}
-STORED: tuple[ArraySpec, ...] = tuple(spec for spec in ARRAYS if spec.origin is not Origin.TRANSIENT)
+#: What every store has.
+STORED: tuple[ArraySpec, ...] = tuple(
+    spec for spec in ROW_ARRAYS + BLOCK_ARRAYS + LABEL_ARRAYS if spec.origin is not Origin.TRANSIENT
+)
 
 
 def numpy_dtype(spec: ArraySpec) -> np.dtype:
@@ -224,6 +298,23 @@ def n_genotypes(n_alleles: Any, ploidy: Any = 2) -> Any:
     return number if number.ndim else int(number)
 
 
+def row_length(dim: str, n_alleles: Any, ploidy: Any = 2) -> Any:
+    """Return how long a row of ``n_alleles`` alleles (ints or arrays) is along a dimension of RAGGED.
+
+    Examples
+    --------
+    >>> row_length("nonref_genotypes", 2), row_length("nonref_genotypes", 2, 1)
+    (3, 1)
+    """
+    lengths = {
+        "alleles": lambda n, _: n,
+        "alt_alleles": lambda n, _: n - 1,
+        "genotypes": n_genotypes,
+        "nonref_genotypes": lambda n, p: n_genotypes(n + 1, p) - n_genotypes(n, p),
+    }
+    return lengths[dim](n_alleles, ploidy)
+
+
 def markdown_table() -> str:
     """Return the table of stored and transient arrays for docs/formats/vcf-zarr.md."""
     lines = [
@@ -236,6 +327,9 @@ def markdown_table() -> str:
             spec.origin.value, spec.meaning,
         )  # fmt: skip
         lines.append(
-            f"| {' | '.join(cells)} |".replace("<*>", "`<*>`").replace("|  |", "| |").replace("|  |", "| |")
+            f"| {' | '.join(cells)} |".replace("<*>", "`<*>`")
+            .replace("<NON_REF>", "`<NON_REF>`")
+            .replace("|  |", "| |")
+            .replace("|  |", "| |")
         )
     return "\n".join(lines)

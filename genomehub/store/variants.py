@@ -44,16 +44,28 @@ class VariantStoreWriter:
     source_attrs : root attributes that say how the calls were made (caller, configuration hash); no dates, no
         paths, nothing that differs between two runs of the same work
     inputs_digest : anything that identifies the input reads, so that parts of another input are not taken up
+    with_candidates : RegionCalls hold candidates, and the store gets them
+    depth_filter : name of the filter of sites of excess depth, and the standard deviations above the contig's
+        median that are excess; decided here, as it needs the whole sample
     """
 
     def __init__(
         self, path: str | os.PathLike[str], sample: str, contigs: Sequence[Contig], reference_digest: str,
         filters: Mapping[str, str], regions: Sequence[Interval], source_attrs: Mapping[str, Any],
-        inputs_digest: str = "",
+        inputs_digest: str = "", with_candidates: bool = False,
+        depth_filter: tuple[str, float] | None = None,
     ) -> None:  # fmt: skip
         self.path = require_writable_parent(path)
         filters = {"PASS": "All filters passed", **filters}
-        self.labels = Labels(sample, tuple(contigs), reference_digest, filters, dict(source_attrs))
+        self.labels = Labels(
+            sample,
+            tuple(contigs),
+            reference_digest,
+            filters,
+            dict(source_attrs),
+            with_candidates,
+            depth_filter,
+        )
         self.regions = tuple(Interval(*region) for region in regions)
         _check_regions(self.regions, self.labels.contigs)
         order = list(filters)  # sorting the keys hides it

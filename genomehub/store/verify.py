@@ -15,7 +15,16 @@ import numpy as np
 from genomehub.errors import StoreError
 from genomehub.store.assembly import index_rows
 from genomehub.store.parts import Arrays, derived_arrays, ploidy_of_rows
-from genomehub.store.schema import CALL_ARRAYS, FIXED_DIMENSIONS, STORED, ArraySpec, n_genotypes, numpy_dtype
+from genomehub.store.schema import (
+    CALL_ARRAYS,
+    FIXED_DIMENSIONS,
+    GVCF_ARRAYS,
+    RAGGED,
+    STORED,
+    ArraySpec,
+    numpy_dtype,
+    row_length,
+)
 from genomehub.store.variants import VariantStore
 from genomehub.types import INT_FILL, STRING_FILL, is_fill
 
@@ -71,9 +80,9 @@ def _check_layout(store: VariantStore) -> dict[str, int]:
             if sizes.setdefault(dim, size) != size:
                 raise _fail(store, f"array {spec.name!r} has {size} {dim}, others have {sizes[dim]}")
         _check_type(store, spec, array.dtype)
-    n = n_genotypes(sizes["alleles"], sizes["ploidy"])
-    if sizes["genotypes"] != n or sizes["alt_alleles"] != sizes["alleles"] - 1:
-        raise _fail(store, f"{sizes['alleles']} alleles do not give {sizes['genotypes']} genotypes")
+    for dim in RAGGED:
+        if sizes[dim] != row_length(dim, sizes["alleles"], sizes["ploidy"]):
+            raise _fail(store, f"{sizes['alleles']} alleles do not give {sizes[dim]} {dim}")
     return sizes
 
 
@@ -160,10 +169,10 @@ def _row_rules(store: VariantStore, rows: Arrays) -> Iterator[tuple[str, np.ndar
         if values.dtype.kind == "f":
             differs = np.abs(np.nan_to_num(values) - np.nan_to_num(rows[name])) > 0.001
         yield f"has {name} that does not follow from its genotype and alleles", _any(differs)
-    for spec in CALL_ARRAYS:
-        if spec.dims[-1] in ("alleles", "genotypes"):
-            of_ploidy = n_genotypes(n_alleles, ploidy_of_rows(genotype))
-            n = of_ploidy if spec.dims[-1] == "genotypes" else n_alleles
+    ploidy = ploidy_of_rows(genotype)
+    for spec in CALL_ARRAYS + GVCF_ARRAYS:
+        if spec.dims[-1] in RAGGED:
+            n = row_length(spec.dims[-1], n_alleles, ploidy)
             beyond = np.arange(rows[spec.name].shape[-1])[None, None, :] >= n[:, None, None]
             yield f"has {spec.name} of a wrong length", _any(np.asarray(is_fill(rows[spec.name]) != beyond))
     likelihoods = rows["call_PL"]

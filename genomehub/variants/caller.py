@@ -16,7 +16,9 @@ from genomehub.kernels.pileup import Alignments
 from genomehub.types import Interval, Records, RegionCalls
 from genomehub.variants import genotypes as rooms
 from genomehub.variants.active_regions import find_regions
+from genomehub.variants.annotations import variant_arrays
 from genomehub.variants.asked import AskedAlleles, asked_events, asked_rows, with_asked
+from genomehub.variants.features import candidate_arrays
 from genomehub.variants.haplotypes import candidate_haplotypes, events_of, spanning_reads, with_assembled
 from genomehub.variants.likelihoods import read_likelihoods
 from genomehub.variants.pileup import (
@@ -46,7 +48,7 @@ class Genotyped(NamedTuple):
 
 def call_interval(
     records: Records, reference: np.ndarray, reference_start: int, interval: Interval, config: CallConfig,
-    asked: AskedAlleles | None = None,
+    asked: AskedAlleles | None = None, features: bool = False,
 ) -> RegionCalls:  # fmt: skip
     """Call the variants and reference blocks of ``interval``.
 
@@ -59,6 +61,7 @@ def call_interval(
     interval : what to answer for
     config : parameters; ``ploidy`` is that of all of the interval
     asked : alleles to report whatever the genotype
+    features : describe every candidate site, too (variants.features)
 
     Returns
     -------
@@ -87,9 +90,21 @@ def call_interval(
     inside = np.flatnonzero((row >= first) & (row < last))
     mine = rooms.Called(*(field[inside] for field in called))
     return RegionCalls(
-        rooms.variant_arrays(mine, found.evidence, window, config),
+        variant_arrays(mine, found.evidence, window, config),
         reference_blocks(confidence, window, first, last, occupied, config),
+        _features(found, is_called, window, first, last) if features else None,
     )
+
+
+def _features(
+    found: Genotyped, is_called: np.ndarray, window: Window, first: int, last: int
+) -> dict[str, np.ndarray]:
+    """Features of the candidates at rows ``first:last``."""
+    row = found.evidence.events.row[found.sites[:, 1]]
+    inside = np.flatnonzero((row >= first) & (row < last))
+    genotypes = kernels.Genotypes(*(field[inside] for field in found.genotypes))
+    result = rooms.Posteriors(*(field[inside] for field in found.result))
+    return candidate_arrays(found.sites[inside], found.evidence, genotypes, result, is_called[inside], window)
 
 
 def genotype_regions(
@@ -98,11 +113,14 @@ def genotype_regions(
 ) -> Genotyped:  # fmt: skip
     """Genotype every event of every candidate haplotype of the regions ((n, 2) int64, rows).
 
-    Regions with soft clips (``has_clips``) and those that few reads span are assembled.
+    Regions with soft clips (``has_clips``), those that few reads span, and those with more candidates than
+    are tried are assembled.
     """
     reads = select_reads(records, alignments, usable, regions, config.flank, window, config)
     haplotypes = candidate_haplotypes(alignments, reads, regions, window, config)
-    uncertain = np.flatnonzero(has_clips | (spanning_reads(reads, regions) < config.min_spanning))
+    full = np.diff(haplotypes.region_offsets) >= config.max_haplotypes
+    few = spanning_reads(reads, regions) < config.min_spanning
+    uncertain = np.flatnonzero(has_clips | few | full)
     if uncertain.size:
         wide = select_reads(
             records, alignments, usable, regions[uncertain], config.assembly_flank, window, config

@@ -1,4 +1,4 @@
-"""Sites to genotypes with posteriors, annotations and filters, as the store wants them."""
+"""Sites to genotypes with posteriors, and the alleles and likelihoods of those that are reported."""
 
 from typing import NamedTuple
 
@@ -6,33 +6,20 @@ import numpy as np
 
 from genomehub.config import CallConfig
 from genomehub.kernels import genotype as kernels
+from genomehub.kernels.diplotypes import join_sites
 from genomehub.kernels.events import Events
 from genomehub.kernels.genotype import MAX_ALLELES, STAR, GenotypeModel, Genotypes, ReadTraits
 from genomehub.kernels.region_reads import RegionReads
-from genomehub.kernels.repeats import MAX_REPEATS
-from genomehub.kernels.statistics import fisher_strand, rank_sum
-from genomehub.types import FLOAT32_MISSING, INT_FILL, INT_MISSING, Flag, Records
+from genomehub.kernels.repeats import MAX_REPEATS, indel_repeats
+from genomehub.types import INT_FILL, INT_MISSING, Flag, Records
 from genomehub.variants.haplotypes import Haplotypes
 from genomehub.variants.likelihoods import indel_prior_table
 from genomehub.variants.pileup import Window
-from genomehub.variants.ploidy import genotype_numbers, genotype_table
+from genomehub.variants.ploidy import DIPLOID, genotype_numbers, genotype_table
 
-#: Names and meanings of filters, in the order of variant_filter's columns after PASS.
-FILTERS = ("LowQual", "LowDepth", "StrandBias", "LowMQ")
 _LETTERS = np.array(list("ACGTNN"))
 _MAX_PL = 9999
 _MAX_QUALITY = 9999.0
-
-
-def filter_descriptions(config: CallConfig) -> dict[str, str]:
-    """Return the filters' names and what they mean with this configuration."""
-    texts = (
-        f"QUAL is less than {config.low_quality:g}",
-        f"DP is less than {config.low_depth}",
-        f"FS is more than {config.strand_bias_snv:g} (SNVs) or {config.strand_bias_indel:g} (indels)",
-        f"MQ is less than {config.low_mapping_quality:g}",
-    )
-    return dict(zip(FILTERS, texts, strict=True))
 
 
 class Evidence(NamedTuple):
@@ -66,20 +53,17 @@ def group_sites(events: Events) -> np.ndarray:
     return np.stack([region[first], first, last], axis=1).astype(np.int64)
 
 
-def event_priors(events: Events, window: Window, config: CallConfig) -> np.ndarray:
+def event_priors(events: Events, haplotypes: Haplotypes, window: Window, config: CallConfig) -> np.ndarray:
     """Return (n_events,) float64: log10 probability that the place is heterozygous for the event.
 
-    An indel of whole units of the tandem repeat behind it has the repeat's rate, any other the base rate.
+    An indel of whole units that the reference repeats there has the repeat's rate, any other the base rate.
     """
     change = (events.alt_end - events.alt_begin) - events.ref_length
-    row = np.minimum(events.row + 1, window.reference.size - 1)
-    period = window.period[row].astype(np.int64)
-    repeats = np.where(
-        period > 0, (window.tract_end[row] - window.tract_start[row]) // np.maximum(period, 1), 1
-    )
-    whole = (period > 0) & (change % np.maximum(period, 1) == 0)
+    unit, repeats = indel_repeats(events, haplotypes.sequences, window.reference).T
     table = indel_prior_table(config)
-    rate = np.where(whole, table[np.maximum(period, 1), np.clip(repeats, 1, MAX_REPEATS)], table[1, 1])
+    rate = np.where(
+        repeats > 0, table[np.maximum(unit, 1), np.clip(repeats, 1, MAX_REPEATS)], np.log10(config.indel_rate)
+    )
     return np.where(change == 0, np.log10(config.snv_rate), rate)
 
 
@@ -129,13 +113,18 @@ def read_traits(records: Records, reads: RegionReads) -> ReadTraits:
 def genotype_all(
     sites: np.ndarray, evidence: Evidence, window: Window, config: CallConfig
 ) -> tuple[Genotypes, Posteriors]:
-    """Genotype every site."""
-    priors = event_priors(evidence.events, window, config)
+    """Genotype every site; those of diploid regions jointly where two haplotypes explain the region."""
+    priors = event_priors(evidence.events, evidence.haplotypes, window, config)
     traits = read_traits(evidence.records, evidence.reads)
     genotypes = kernels.genotype_sites(
         sites, evidence.events, evidence.reads, traits, evidence.haplotypes.region_offsets,
         evidence.fragments, evidence.fragment_offsets, evidence.fits, priors, evidence.model,
     )  # fmt: skip
+    if config.ploidy == DIPLOID:
+        join_sites(
+            sites, evidence.events, evidence.reads, evidence.haplotypes.region_offsets, evidence.fragments,
+            evidence.fragment_offsets, evidence.fits, priors, evidence.model, genotypes,
+        )  # fmt: skip
     return genotypes, posteriors(genotypes, config)
 
 
@@ -243,172 +232,23 @@ def _text(codes: np.ndarray) -> str:
     return "".join(_LETTERS[codes])
 
 
-def phred_likelihoods(called: Called, config: CallConfig) -> np.ndarray:
-    """Return (n, n_genotypes) int16: PL of the genotypes of the reported alleles, -2 where there is none."""
+def called_likelihoods(called: Called) -> np.ndarray:
+    """Return (n, genotypes) float64: log10 likelihoods of the genotypes of the reported alleles.
+
+    In VCF's order of as many alleles as the widest site has; NaN where a site lacks an allele.
+    """
     n, n_alleles = called.places.shape
-    table = genotype_table(n_alleles, config.ploidy)
-    out = np.full((n, table.shape[0]), INT_FILL, dtype=np.int64)
+    table = genotype_table(n_alleles, called.genotype.shape[1])
     raw = np.full((n, table.shape[0]), np.nan)
     for g, alleles in enumerate(table):
         places = np.sort(called.places[:, alleles], axis=1)
         exists = places[:, 0] >= 0
         number = np.where(exists, genotype_numbers(places), 0)
         raw[:, g] = np.where(exists, called.likelihood[np.arange(n), number], np.nan)
-    if n:
-        phred = np.rint(np.minimum(-10 * (raw - np.nanmax(raw, axis=1, keepdims=True)), _MAX_PL))
-        out = np.where(np.isnan(phred), INT_FILL, phred)
-    return out.astype(np.int16)
+    return raw
 
 
-class Observations(NamedTuple):
-    """What fragments say about called alleles: one row per fragment and site.
-
-    site_offsets : (n_sites + 1,) int64
-    allele : (n,) int8, allele of the site that the fragment supports, -1 if it says too little
-    reverse : (n,) bool, strand of the read that covers POS; mapping_quality : (n,) uint8, of it
-    base_quality : (n,) uint8, at POS; position : (n,) int64, bp from the nearer end of the read to POS
-    """
-
-    site_offsets: np.ndarray
-    allele: np.ndarray
-    reverse: np.ndarray
-    mapping_quality: np.ndarray
-    base_quality: np.ndarray
-    position: np.ndarray
-
-
-def observe_called(called: Called, evidence: Evidence) -> Observations:
-    """Assign fragments to the alleles of called sites and look up where and how they were read."""
-    columns = np.full((called.sites.shape[0], MAX_ALLELES), -1, dtype=np.int64)
-    first = called.sites[:, 1:2]
-    star = called.sites[:, 2:3] - first + 1
-    columns[:, : called.events.shape[1]] = np.where(
-        called.events >= 0, called.events - first + 1,
-        np.where(called.events == STAR, star, np.where(called.events == -1, 0, -1)),
-    )  # fmt: skip
-    reads, records = evidence.reads, evidence.records
-    offsets, entry, allele = kernels.observe(
-        called.sites, columns, evidence.events, reads, evidence.haplotypes.region_offsets, evidence.fragments,
-        evidence.fragment_offsets, evidence.fits, evidence.model,
-    )  # fmt: skip
-    row = np.repeat(evidence.events.row[called.sites[:, 1]], np.diff(offsets))
-    read = reads.record[entry]
-    # exact unless an indel of the read lies before POS: good enough for an annotation
-    at = np.clip(reads.begin[entry] + row - reads.first_row[entry], reads.begin[entry], reads.end[entry] - 1)
-    return Observations(
-        offsets, allele, (records.flag[read] & np.uint16(Flag.REVERSE)) != 0, records.mapping_quality[read],
-        records.quals[at], np.minimum(at - records.offsets[read], records.offsets[read + 1] - 1 - at),
-    )  # fmt: skip
-
-
-class Annotations(NamedTuple):
-    """Counts and tests over the observations of each called site; see store.schema for the meanings."""
-
-    depth: np.ndarray
-    allele_depth: np.ndarray
-    strand: np.ndarray
-    mapping_quality: np.ndarray
-    strand_p: np.ndarray
-    odds_ratio: np.ndarray
-    rank_sums: dict[str, np.ndarray]
-
-
-def annotate(seen: Observations, n_alleles: int) -> Annotations:
-    """Summarise the observations of each site, which has at most ``n_alleles`` alleles."""
-    n = seen.site_offsets.size - 1
-    site = np.repeat(np.arange(n), np.diff(seen.site_offsets))
-    depth = np.diff(seen.site_offsets)
-    allele_depth = np.zeros((n, n_alleles), dtype=np.int64)
-    informative = seen.allele >= 0
-    np.add.at(allele_depth, (site[informative], seen.allele[informative]), 1)
-    strand = np.zeros((n, 4), dtype=np.int64)
-    cell = 2 * (seen.allele[informative] > 0) + seen.reverse[informative]
-    np.add.at(strand, (site[informative], cell), 1)
-    square = np.zeros(n)
-    np.add.at(square, site, seen.mapping_quality.astype(np.float64) ** 2)
-    group = np.where(informative, seen.allele > 0, -1).astype(np.int8)
-    values = {"BaseQ": seen.base_quality, "MQ": seen.mapping_quality, "ReadPos": seen.position}
-    values = {name: value.astype(np.int64) for name, value in values.items()}
-    sums = {
-        f"variant_{name}RankSum": rank_sum(seen.site_offsets, np.lexsort((value, site)), group, value)
-        for name, value in values.items()
-    }
-    rms = np.sqrt(square / np.maximum(depth, 1))
-    return Annotations(
-        depth, allele_depth, strand, rms, fisher_strand(strand), strand_odds_ratio(strand), sums
-    )
-
-
-def strand_odds_ratio(strand: np.ndarray) -> np.ndarray:
-    """Return (n,) float64: GATK's symmetric odds ratio of REF and ALT by strand, natural logarithm."""
-    a, b, c, d = (strand + 1.0).T
-    ratio = a * d / (b * c)
-    reference, other = np.minimum(a, b) / np.maximum(a, b), np.minimum(c, d) / np.maximum(c, d)
-    return np.log(ratio + 1 / ratio) + np.log(reference) - np.log(other)
-
-
-def apply_filters(called: Called, notes: Annotations, texts: np.ndarray, config: CallConfig) -> np.ndarray:
-    """Return (n, 1 + number of FILTERS) bool: PASS, then each filter."""
-    lengths = np.strings.str_len(texts)
-    indel = ((lengths != lengths[:, :1]) & (lengths > 0) & (texts != "*")).any(axis=1)
-    bias = np.where(indel, config.strand_bias_indel, config.strand_bias_snv)
-    failed = np.stack(
-        [
-            called.quality < config.low_quality,
-            notes.depth < config.low_depth,
-            _phred(notes.strand_p) > bias,
-            notes.mapping_quality < config.low_mapping_quality,
-        ],
-        axis=1,
-    )
-    return np.concatenate([~failed.any(axis=1, keepdims=True), failed], axis=1)
-
-
-def _phred(p: np.ndarray) -> np.ndarray:
-    return np.abs(-10 * np.log10(np.maximum(p, 1e-320)))  # abs: no -0.0
-
-
-def variant_arrays(
-    called: Called, evidence: Evidence, window: Window, config: CallConfig
-) -> dict[str, np.ndarray]:
-    """Return the variant_* and call_* arrays of called sites, as store.schema names them."""
-    texts = allele_texts(called, evidence.events, evidence.haplotypes, window)
-    notes = annotate(observe_called(called, evidence), texts.shape[1])
-    n = texts.shape[0]
-    exists = texts != ""
-    with_alt = np.maximum(notes.allele_depth.sum(axis=1), 1)
-    infos = {
-        "variant_MQ": notes.mapping_quality,
-        "variant_QD": called.quality / with_alt,
-        "variant_FS": _phred(notes.strand_p),
-        "variant_SOR": notes.odds_ratio,
-        **notes.rank_sums,
-    }
-    return {
-        "variant_contig": np.full(n, window.contig_index, dtype=np.int32),
-        "variant_position": (window.start + evidence.events.row[called.sites[:, 1]] + 1).astype(np.int32),
-        "variant_allele": texts,
-        "variant_quality": np.round(called.quality, 2).astype(np.float32),
-        "variant_filter": apply_filters(called, notes, texts, config),
-        "variant_DP": notes.depth.astype(np.int32),
-        "variant_ASKED": _asked(called, exists),
-        **{name: _float32(values) for name, values in infos.items()},
-        "call_genotype": called.genotype[:, None, :].astype(np.int8),
-        "call_GQ": called.genotype_quality[:, None].astype(np.int8),
-        "call_DP": notes.depth[:, None].astype(np.int32),
-        "call_AD": np.where(exists, notes.allele_depth, INT_FILL)[:, None, :].astype(np.int32),
-        "call_PL": phred_likelihoods(called, config)[:, None, :],
-        "call_SB": notes.strand[:, None, :].astype(np.int32),
-    }
-
-
-def _asked(called: Called, exists: np.ndarray) -> np.ndarray:
-    """Return (n, n_alleles - 1) int32: whether each ALT was asked for; missing where none of a site was."""
-    of_site = np.where(called.is_asked.any(axis=1, keepdims=True), called.is_asked, INT_MISSING)
-    return np.where(exists, of_site, INT_FILL)[:, 1:].astype(np.int32)
-
-
-def _float32(values: np.ndarray) -> np.ndarray:
-    out = values.astype(np.float32)
-    out[np.isnan(values)] = FLOAT32_MISSING
-    return out
+def phred_likelihoods(raw: np.ndarray, best: np.ndarray) -> np.ndarray:
+    """Return int16: log10 likelihoods ((n, genotypes)) less the best of each row as PL, fill (-2) for NaN."""
+    phred = np.rint(np.clip(-10 * (raw - best[:, None]), 0, _MAX_PL))
+    return np.where(np.isnan(phred), INT_FILL, phred).astype(np.int16)

@@ -25,6 +25,8 @@ _OVERHANG = 20
 _MAX_EVENTS = 64
 #: Pairs of events are tried up to so many places apart in the region's list.
 _MAX_LAG = 4
+#: bp outside of its region at which an event may come to lie.
+_MAX_STRAY = 100
 #: Reads that must carry a set of events that is not a single one.
 _MIN_SET_READS = 2
 
@@ -234,7 +236,7 @@ def with_assembled(
     haplotypes: Haplotypes, alignments: Alignments, reads: RegionReads, uncertain: np.ndarray, window: Window,
     config: CallConfig,
 ) -> Haplotypes:  # fmt: skip
-    """Add the haplotypes that local assembly of some regions gives, as far as there is room.
+    """Add the haplotypes that local assembly of some regions gives.
 
     Parameters
     ----------
@@ -273,7 +275,7 @@ def _assemble(
 def _distinct(
     sequences: np.ndarray, offsets: np.ndarray, region: np.ndarray, haplotypes: Haplotypes, config: CallConfig
 ) -> Haplotypes:
-    """Sort sequences by region, keep the first of equal ones and at most ``max_haplotypes`` of a region."""
+    """Sort sequences by region, keep the first of equal ones and so many of a region as can be."""
     key = sequence_keys(sequences, offsets[:-1], offsets[1:])
     by_key = np.lexsort((key, region))
     keep = np.zeros(key.size, dtype=bool)
@@ -281,7 +283,8 @@ def _distinct(
     order = np.flatnonzero(keep)
     order = order[np.argsort(region[order], kind="stable")]
     place = region[order]
-    order = order[np.arange(order.size) - np.searchsorted(place, place) < config.max_haplotypes]
+    most = config.max_haplotypes + config.max_paths
+    order = order[np.arange(order.size) - np.searchsorted(place, place) < most]
     starts = _starts(offsets[order + 1] - offsets[order])
     out = np.empty(starts[-1], dtype=np.uint8)
     cut_reads(sequences, offsets[order], offsets[order + 1], starts, out)
@@ -290,7 +293,11 @@ def _distinct(
 
 
 def events_of(haplotypes: Haplotypes, regions: np.ndarray, window: Window) -> Events:
-    """Align haplotypes to the reference and list the distinct events of each region inside it."""
+    """Align haplotypes to the reference and list the distinct events of each region.
+
+    An indel may come to lie outside of the region when the whole haplotype is aligned; it belongs to the
+    region unless it stands in another one.
+    """
     n_regions = regions.shape[0]
     region = np.repeat(np.arange(n_regions), np.diff(haplotypes.region_offsets))
     found, key, offsets = event_kernels.haplotype_events(
@@ -301,7 +308,11 @@ def events_of(haplotypes: Haplotypes, regions: np.ndarray, window: Window) -> Ev
         window.reference,
     )
     place = np.repeat(region, np.diff(offsets))
-    inside = (found[:, 0] >= regions[place, 0]) & (found[:, 0] < regions[place, 1])
+    before = np.concatenate([[0], regions[:-1, 1]])
+    first = np.maximum(before, regions[:, 0] - _MAX_STRAY)
+    behind = np.append(regions[1:, 0], window.reference.size)
+    last = np.minimum(behind, regions[:, 1] + _MAX_STRAY)
+    inside = (found[:, 0] >= first[place]) & (found[:, 0] < last[place])
     owner = np.repeat(np.arange(region.size), np.diff(offsets))[inside]
     found, key, place = found[inside], key[inside], place[inside]
     row, ref_length, alt_length = found[:, 0], found[:, 1], found[:, 3] - found[:, 2]

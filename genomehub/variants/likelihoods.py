@@ -41,7 +41,12 @@ def _table(rows: dict[int, tuple[int, ...]], longer: tuple[int, ...]) -> np.ndar
 
 
 def gap_open_table(config: CallConfig) -> np.ndarray:
-    """Return (MAX_PERIOD + 1, MAX_REPEATS + 1) uint8: Phred of opening a gap by unit length and repeats."""
+    """Return (MAX_PERIOD + 1, MAX_REPEATS + 1) uint8: Phred of opening a gap by unit length and repeats.
+
+    As measured on the sample (``config.gap_open``, by ``variants.error_model``), else the defaults above.
+    """
+    if config.gap_open:
+        return np.array(config.gap_open, dtype=np.uint8)
     return np.minimum(_table(_GAP_OPEN, _LONGER_GAP_OPEN), config.max_gap_open).astype(np.uint8)
 
 

@@ -14,7 +14,8 @@ from genomehub.kernels import repeats
 from genomehub.kernels.pileup import MAX_QUALITY, N_COUNTS, Alignments, Pileup
 from genomehub.types import Flag, Records
 
-_EXCLUDED = Flag.UNMAPPED | Flag.SECONDARY | Flag.QC_FAIL | Flag.DUPLICATE
+#: Records with one of these bits say nothing about the sample's genotypes.
+EXCLUDED = Flag.UNMAPPED | Flag.SECONDARY | Flag.QC_FAIL | Flag.DUPLICATE
 _NO_QUALITY = 255
 #: log10 probability that a read shows an indel where there is none (GATK's reference model: Phred 45).
 _INDEL_ERROR_LOG10 = -4.5
@@ -46,10 +47,16 @@ def make_window(contig_index: int, start: int, reference: np.ndarray) -> Window:
 
 
 def usable_reads(records: Records, config: CallConfig) -> np.ndarray:
-    """Return (n_records,) bool: placed, primary or supplementary, no duplicate, good enough."""
-    keep = (records.flag & np.uint16(_EXCLUDED)) == 0
+    """Return (n_records,) bool: placed, primary or supplementary, no duplicate, good enough.
+
+    Reads without bases or CIGAR say nothing; what skips more than ``padding_bp`` (spliced RNA) is left out.
+    """
+    keep = (records.flag & np.uint16(EXCLUDED)) == 0
     keep &= records.mapping_quality >= config.min_mapping_quality
-    keep &= np.diff(records.offsets) > 0
+    length = np.diff(records.offsets)
+    keep &= length > 0
+    # in 64 bits: a damaged CIGAR may name any length
+    keep &= records.end.astype(np.int64) - records.start - length <= config.padding_bp
     return keep & (np.diff(records.cigar_offsets) > 0)
 
 
@@ -63,8 +70,8 @@ def with_qualities(records: Records, config: CallConfig) -> Records:
 
 def overlapping_mates(records: Records, usable: np.ndarray) -> np.ndarray:
     """Return (n_pairs, 2) int64: record numbers of usable mates that may cover the same bases."""
-    length = np.diff(records.offsets)
-    reach = int(length.max(initial=0)) + int((records.end - records.start).max(initial=0))
+    length = np.diff(records.offsets)[usable]
+    reach = int(length.max(initial=0)) + int((records.end - records.start)[usable].max(initial=0))
     near = usable & (records.flag & np.uint16(Flag.PAIRED) != 0)
     near &= (records.flag & np.uint16(Flag.SUPPLEMENTARY)) == 0
     near &= records.mate_contig_index == records.contig_index
@@ -98,7 +105,7 @@ def tally_window(
     """Count the usable reads of a window; a template counts once where its mates overlap."""
     quals = np.array(records.quals)
     pairs = overlapping_mates(records, usable)
-    longest = int((records.end - records.start).max(initial=0))
+    longest = int((records.end - records.start)[usable].max(initial=0))
     kernels.mate_overlaps(alignments, pairs, max(1, longest), quals)
     n = window.reference.size
     pileup = Pileup(np.zeros((n, 2, 4), np.int32), np.zeros((n, 3)), np.zeros((N_COUNTS, n + 1), np.int32))

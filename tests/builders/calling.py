@@ -4,6 +4,7 @@ import random
 from typing import NamedTuple
 
 import numpy as np
+import pysam
 
 from genomehub.types import Records
 
@@ -136,3 +137,19 @@ def _with_errors(read, rng, rate):
 
 def random_sequence(length, seed):
     return "".join(random.Random(seed).choices("ACGT", k=length))
+
+
+def segments(head, reads, group="a"):
+    """pysam records of Reads, sorted by start; ``group`` None leaves the RG tag out."""
+    for i, read in enumerate(sorted(reads, key=lambda read: read.start)):
+        record = pysam.AlignedSegment(head)
+        record.query_name = f"r{i if read.name < 0 else read.name}"
+        record.flag, record.mapping_quality = read.flag, read.mapping_quality
+        record.reference_id, record.reference_start = 0, read.start
+        record.cigartuples = [(OPS.index(op), n) for n, op in read.cigar]
+        record.query_sequence = read.bases or None
+        if read.quals is not None and read.bases:
+            record.query_qualities = pysam.qualitystring_to_array(chr(33 + read.quals) * len(read.bases))
+        if group is not None:
+            record.set_tag("RG", group)
+        yield record

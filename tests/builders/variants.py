@@ -25,6 +25,7 @@ def variants(sites, n_filters=3):
     for i, (_, _, texts, _) in enumerate(sites):
         alleles[i, : len(texts)] = texts
     n_genotypes = width * (width + 1) // 2
+    repeats = np.where((position % 4 == 0)[:, None], position[:, None] % 30 + np.arange(width), -1)
     genotypes = np.array([genotype for *_, genotype in sites], dtype=np.int64).reshape(n, 1, 2)
     filters = np.zeros((n, n_filters), dtype=bool)
     filters[np.arange(n), position % n_filters] = True
@@ -41,11 +42,18 @@ def variants(sites, n_filters=3):
         "variant_DP": position % 90,
         "variant_MQ": (position % 60 + 0.123456).astype(np.float32),
         "variant_MQRankSum": rank_sum,
+        "variant_STR": position % 4 == 0,
+        "variant_RU": np.where(position % 4 == 0, "CA", ".").astype(_STRINGS),
+        "variant_RPA": repeats,
+        "variant_HRun": position % 9,
         "call_genotype": genotypes,
         "call_GQ": position[:, None] % 100,
         "call_DP": position[:, None] % 80,
         "call_AD": (position[:, None, None] + np.arange(width)) % 70,
+        "call_ADF": (position[:, None, None] + np.arange(width)) % 40,
+        "call_ADR": (position[:, None, None] + np.arange(width)) % 30,
         "call_PL": likelihoods,
+        "nonref_PL": (position[:, None, None] * 11 + 17 * np.arange(width + 1)) % 900,
         "call_SB": np.where((position % 2 == 0)[:, None, None], -1, np.arange(4)),
     }
 
@@ -137,6 +145,8 @@ def make_writer(path, regions, contigs=CONTIGS, **others):
         given["filters"],
         regions,
         given["source_attrs"],
+        with_candidates=given.get("with_candidates", False),
+        depth_filter=given.get("depth_filter"),
     )
 
 

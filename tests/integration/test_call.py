@@ -11,9 +11,11 @@ from builders.calling import aligned_read, apply_edits, random_sequence
 from genomehub.cli import run
 from genomehub.config import CallConfig
 from genomehub.errors import InputError
+from genomehub.formats.alignment_depth import select_records
 from genomehub.pipeline import call as pipeline
 from genomehub.store.variants import VariantStore
 from genomehub.types import Interval
+from genomehub.variants.annotations import FILTERS
 
 pytestmark = pytest.mark.integration
 
@@ -87,9 +89,26 @@ def test_call__outputs(reference, bam, tmp_path, capsys):
     blocks = store.blocks(Interval(0, 0, LENGTH))
     assert blocks["block_start"].min() == 2_000  # bases without reads are in no block
     assert blocks["block_end"].max() <= 15_110
-    assert set(store.filters) == {"PASS", "LowQual", "LowDepth", "StrandBias", "LowMQ"}
-    names = [r.alts for r in pysam.VariantFile(str(gvcf))]
-    assert ("<*>",) in names
+    assert set(store.filters) == {"PASS", *FILTERS}
+    assert {r.alts[-1] for r in pysam.VariantFile(str(gvcf))} == {"<NON_REF>"}
+
+
+def test_call__gvcf_as_bcftools_names_it(reference, bam, tmp_path):
+    gvcf = tmp_path / "o.g.vcf.gz"
+    assert call(reference, bam, tmp_path / "o.vcz", "--gvcf", gvcf, "--gvcf-allele", "*") == 0
+    assert {r.alts[-1] for r in pysam.VariantFile(str(gvcf))} == {"<*>"}
+
+
+@pytest.mark.parametrize("options", [(), ("--partition-bp", 1_000, "-t", 2)])
+def test_call__features(reference, bam, tmp_path, options):
+    assert call(reference, bam, tmp_path / "plain.vcz", "-t", 1) == 0
+    assert call(reference, bam, tmp_path / "one.vcz", "-t", 1, "--features") == 0
+    assert call(reference, bam, tmp_path / "two.vcz", "--features", *options) == 0
+    assert files(tmp_path / "one.vcz") == files(tmp_path / "two.vcz")
+    store, plain = VariantStore.open(tmp_path / "one.vcz"), VariantStore.open(tmp_path / "plain.vcz")
+    called = store["candidate_called"]
+    assert store["candidate_position"][called].tolist() == plain["variant_position"].tolist()
+    assert store["candidate_DP"][called].tolist() == plain["variant_DP"].tolist()
 
 
 @pytest.mark.parametrize(
@@ -205,7 +224,7 @@ def test_select_records__keeps_rows_and_their_parts(reference, bam):
     with pipeline.AlignmentReader(bam, reference) as reader:
         records = reader.fetch(Interval(0, 2_900, 3_100))
     keep = np.arange(records.start.size) % 3 == 0
-    few = pipeline.select_records(records, keep)
+    few = select_records(records, keep)
     for j, i in enumerate(np.flatnonzero(keep)):
         assert few.start[j] == records.start[i]
         for flat, offsets in (("bases", "offsets"), ("cigars", "cigar_offsets")):

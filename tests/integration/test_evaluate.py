@@ -75,6 +75,60 @@ def test_table_and_json(reference, files):
     assert report["reference_digest"] == reference.digest
 
 
+def test_classes(reference, files):
+    table = call(
+        reference, files, "--classes", "--json", files / "out.json", "--stratify", f"low={files / 'low.bed'}"
+    )
+    rows = [line.split() for line in table.splitlines()]
+    assert ["SNV", "het", "2", "2", "2", "1", "0", "0.5000", "0.6667", "0.5714"] in rows
+    assert ["SNV", "hom", "0", "0", "0", "1", "1", "-", "0.0000", "-"] in rows
+    classes = json.loads((files / "out.json").read_text())["strata"]["low"]["classes"]
+    assert classes["all"]["het"]["snv"]["tp_truth"] == 1
+    assert "hom" not in classes["all"]
+
+
+@pytest.mark.parametrize(
+    ("name", "magic"), [("roc.png", b"\x89PNG"), ("roc.svg", b"<?xml"), ("roc.pdf", b"%PDF")]
+)
+def test_plot(reference, files, name, magic):
+    images = []
+    for _ in range(2):
+        call(reference, files, "--plot", files / name)
+        images.append((files / name).read_bytes())
+    assert images[0].startswith(magic)
+    assert images[0] == images[1]
+
+
+def test_plot__without_calls(reference, files):
+    (files / "calls.vcf").write_text(build.vcf_text([]))
+    call(reference, files, "--plot", files / "roc.png")
+    assert (files / "roc.png").stat().st_size > 1_000
+
+
+def test_progress__counts_records_and_variants(reference, files, monkeypatch):
+    monkeypatch.setattr("genomehub.formats.vcf_reader._REPORT_EVERY", 2)
+
+    class Watch:
+        def __init__(self):
+            self.seen = []
+
+        def start(self, task, total, unit):
+            self.seen.append([task, total, unit, 0])
+
+        def advance(self, amount):
+            self.seen[-1][3] += amount
+
+        def finish(self):
+            pass
+
+    watch = Watch()
+    evaluate(reference.path, files / "truth.vcf", files / "calls.vcf", progress=watch)
+    assert watch.seen == [
+        ["read truth.vcf", None, "records", 4], ["read calls.vcf", None, "records", 4],
+        ["compare", 8, "variants", 8], ["score", 1, "regions", 1],
+    ]  # fmt: skip
+
+
 def test_all_records(reference, files):
     rows = [line.split() for line in call(reference, files, "--all").splitlines()]
     assert rows[1][:5] == ["SNV", "3", "3", "2", "1"]
@@ -128,6 +182,11 @@ def test_store_scores_as_its_vcf(reference, files):
         (["--sample", "S9"], 3, 'has no sample "S9"'),
         (["--confident", "no.bed"], 3, "no.bed: no such BED file"),
         (["--json", "truth.vcf/out.json"], 4, "cannot be written"),
+        (
+            ["--plot", "roc.gif"],
+            2,
+            "roc.gif: the plot cannot be written in this format; name it .png, .svg or .pdf",
+        ),
     ],
 )
 def test_errors__one_sentence_and_no_output(reference, files, monkeypatch, capsys, options, code, message):

@@ -86,6 +86,30 @@ def test_call__bcftools_agrees_with_the_files(folder, na12878):
     assert len(moved) <= len(own) // 100, moved
 
 
+def test_call__bcftools_takes_the_gvcf(folder, na12878):
+    for command in (
+        "bcftools convert --gvcf2vcf -f s.fa NA12878.g.vcf.gz > all.vcf",
+        "bcftools view -h NA12878.g.vcf.gz | sed s/NA12878/other/ > header.txt",
+        "bcftools reheader -h header.txt NA12878.g.vcf.gz > other.g.vcf.gz && bcftools index other.g.vcf.gz",
+        "bcftools merge --gvcf s.fa NA12878.g.vcf.gz other.g.vcf.gz > both.vcf",
+    ):
+        shell(command, folder)
+    store = VariantStore.open(na12878)
+    blocks_bp = int((store["block_end"].astype(int) - store["block_start"]).sum())
+    sites = shell("bcftools view -H all.vcf | cut -f 2,4", folder).stdout.splitlines()
+    assert len(sites) == blocks_bp + store.n_variants
+    both = [line.split("\t") for line in shell("bcftools view -H both.vcf", folder).stdout.splitlines()]
+    assert len(both) == store.n_variants + store.n_blocks
+    assert all(line[9] == line[10] for line in both)
+
+
+def test_call__bcftools_counts_the_same_alleles(folder, na12878):
+    query = "bcftools query -f '%POS %AC %AF %AN\\n'"
+    ours = shell(f"{query} NA12878.vcf.gz", folder).stdout
+    theirs = shell(f"bcftools +fill-tags NA12878.vcf.gz -- -t AC,AN,AF | {query}", folder).stdout
+    assert ours == theirs
+
+
 @pytest.fixture(scope="module")
 def trio(folder):
     """Stores of the three, from FASTQ by our own aligner."""

@@ -2,6 +2,8 @@
 
 import itertools
 
+from genomehub.quality.haplotypes import Event
+
 
 def spell(text, offset, chosen, haplotype):
     """The sequence of one haplotype, None if two of ``chosen`` ((event, option) pairs) overlap on it."""
@@ -46,3 +48,28 @@ def largest_match(events, text, offset):
             for calls in spelt[1].get(turned, []):
                 best = max([best, *(len(truth) + len(calls) for truth in truths if truth and calls)])
     return best
+
+
+def event_of_record(position, alleles, genotype, side, member):
+    """An ``Event`` of one VCF record as its text says it, None if it calls nothing.
+
+    A missing allele, ``*`` and symbolic alleles are the reference; a haploid genotype counts twice.
+    """
+    indices = genotype.replace("|", "/").split("/")
+    indices = indices * 2 if len(indices) == 1 else indices
+    called = [None if index in ".0" else alleles[int(index)] for index in indices]
+    called = [None if text is None or not set(text) <= set("ACGT") else text for text in called]
+    if called == [None, None]:
+        return None
+    texts = [alleles[0], *(text for text in called if text is not None)]
+    n_last = n_shared([text[::-1] for text in texts])
+    n_first = n_shared([text[: len(text) - n_last] for text in texts])
+    bases = tuple(None if text is None else text[n_first : len(text) - n_last] for text in called)
+    start = position - 1
+    options = tuple(dict.fromkeys((bases, bases[::-1])))
+    return Event(start + n_first, start + len(alleles[0]) - n_last, options, side, member)
+
+
+def n_shared(texts):
+    """How many letters all texts begin with."""
+    return max(n for n in range(min(map(len, texts)) + 1) if len({text[:n] for text in texts}) == 1)

@@ -60,3 +60,15 @@ def _all_tracts(codes, unit):
         else:
             i += 1
     return found
+
+
+def indel_repeats(reference, row, removed, added, most):
+    """(unit, copies behind ``row``) of an indel that removes or adds text behind the base at ``row``."""
+    text = removed or added
+    for unit in range(1, most + 1):
+        if len(text) % unit == 0 and text == text[:unit] * (len(text) // unit):
+            copies, rest = 0, reference[row + 1 :]
+            while rest[:unit] == text[:unit] and max(rest[:unit]) <= 3:
+                copies, rest = copies + 1, rest[unit:]
+            return unit, copies
+    return 0, 0

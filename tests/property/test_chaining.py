@@ -8,9 +8,9 @@ from plain import chaining as plain
 from genomehub.align.chains import empty_candidates
 from genomehub.kernels.chaining import (
     ChainLimits,
-    Runs,
     chain_hits,
     pack_hit,
+    room_for_runs,
 )
 from genomehub.types import AlignmentScoring
 
@@ -30,7 +30,7 @@ hits_of_a_read = st.lists(
 def chain(hits, k=20, length=150, limits=LIMITS):
     words = np.array([pack_hit(*hit) for hit in hits], np.uint64)
     n = len(hits)
-    runs = Runs(np.empty(n, np.int64), *(np.empty(n, np.int32) for _ in range(3)), np.empty(n, np.uint64))
+    runs = room_for_runs(n, length)
     out = empty_candidates(1, limits.max_candidates)
     found = chain_hits(words, n, k, length, limits, runs, out, 0)
     return [tuple(int(array[i]) for array in out[1:]) for i in range(found)]

@@ -17,7 +17,8 @@ from genomehub.kernels.pileup import Pileup
 from genomehub.kernels.region_reads import RegionReads
 from genomehub.kernels.statistics import fisher_strand, rank_sum
 from genomehub.store.schema import n_genotypes
-from genomehub.variants.genotypes import make_model, strand_odds_ratio
+from genomehub.variants.annotations import strand_odds_ratio
+from genomehub.variants.genotypes import make_model
 from genomehub.variants.pileup import make_window, substitution_likelihoods
 from genomehub.variants.ploidy import genotype_numbers, genotype_table
 from genomehub.variants.region_reads import number_fragments

@@ -136,3 +136,26 @@ def test_find_links__equals_plain(start, reverse):
             row = 2 * (i - first) + side
             found = list(range(links.begin[row], links.end[row]))
             assert found == plain.links(plain_read, i - first, step, own, 3, 9)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2900), st.integers(-50, 3100), st.integers(0, 400), st.integers(0, 1))
+def test_link_between__equals_plain(start, low, width, strand):
+    """Of the entries of each link, those on one strand within bounds."""
+    _, seeds = settled([CODES[start : start + 29], CODES[start : start + 200]])
+    first, last = int(seeds.offsets[1]), int(seeds.offsets[2])
+    for i in range(first, last):
+        if seeds.begin[i] < 0:
+            seeds.begin[i] = seeds.end[i] = 0
+        seeds.frequency[i] = seeds.end[i] - seeds.begin[i]
+    links = lookup.links_of_read(200)
+    lookup.find_links(INDEX.entries, seeds, first, last, GENOME.shape, links)
+    low, high = max(low, 0), max(low + width, 0)
+    for row in range(2 * (last - first)):
+        span = range(links.begin[row], links.end[row])
+        if not span:
+            continue
+        begin, end = lookup.link_between(INDEX.entries, links, row, strand, low, high)
+        words = [(e, int(INDEX.entries[e])) for e in span]
+        inside = [e for e, w in words if w >> 32 & 1 == strand and low <= w & 0xFFFFFFFF <= high]
+        assert list(range(begin, end)) == inside

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 from plain import repeats as plain
 
 from genomehub.config import CallConfig
-from genomehub.kernels.repeats import gap_costs, tracts
+from genomehub.kernels.events import Events
+from genomehub.kernels.repeats import MAX_PERIOD, gap_costs, indel_repeats, tracts
 from genomehub.variants.likelihoods import gap_extend_table, gap_open_table
 from genomehub.variants.pileup import SHORTEST_TRACT
 
@@ -54,3 +55,28 @@ def test_gap_open_table__falls_with_repeats():
     table = gap_open_table(CallConfig())
     assert table[1, 1] == 45
     assert (np.diff(table[:, 1:].astype(int), axis=1)[1:] <= 0).all()
+
+
+@settings(deadline=None)
+@given(repetitive.filter(len), repetitive.filter(len), st.booleans())
+@example([0, 1, 1, 1], [1], True)
+@example([0, 1, 2, 1, 2, 1], [1, 2, 1, 2], True)
+@example([0, 1, 1], [2, 2], True)
+@example([0] + [1] * 9, [1], False)
+def test_indel_repeats__equals_plain(reference, text, inserted):
+    if not inserted:
+        reference = reference[:1] + text + reference[1:]
+    anchor, row = reference[:1], np.zeros(1, np.int64)
+    alt = np.array(anchor + text * inserted, np.uint8)
+    ref_length = np.array([1 + len(text) * (not inserted)])
+    none = np.zeros(0, np.int64)
+    events = Events(row, ref_length, row, np.array([alt.size]), none, none, none)
+    got = indel_repeats(events, alt, np.array(reference, np.uint8))
+    removed, added = ([], text) if inserted else (text, [])
+    assert tuple(got[0].tolist()) == plain.indel_repeats(reference, 0, removed, added, MAX_PERIOD)
+
+
+def test_indel_repeats__substitution_is_none():
+    one, none = np.zeros(1, np.int64), np.zeros(0, np.int64)
+    events = Events(one, one + 1, one, one + 1, none, none, none)
+    assert indel_repeats(events, np.array([2], np.uint8), np.array([1, 1], np.uint8)).tolist() == [[0, 0]]

@@ -75,3 +75,10 @@ def test_sha256__folder_depends_on_names_and_contents(tmp_path):
     assert files.size_bytes(one) == 1
     (two / "sub" / "a").rename(two / "sub" / "b")
     assert files.sha256(one) != files.sha256(two)
+
+
+def test_forget_pages__the_file_stays(tmp_path):
+    path = tmp_path / "x.npy"
+    path.write_bytes(b"abc" * 10_000)
+    files.forget_pages(path)
+    assert path.read_bytes() == b"abc" * 10_000

@@ -229,3 +229,31 @@ def test_measure__the_whole_tree(tmp_path):
 def test_measure__a_failing_part_of_a_pipe(tmp_path):
     with pytest.raises(SystemExit, match=r"(?s)failed \(3\): .*last words.*The whole log"):
         measure("(echo last words; exit 3) >&2 | cat", tmp_path / "log")
+
+
+def test_genotype_calibration__bins_of_calls(tmp_path):
+    genotype_calibration = importlib.import_module("genotype_calibration")
+    head = (
+        "##fileformat=VCFv4.3\n##contig=<ID=c>\n{}#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\t{}\n"
+    )
+    form = '##FORMAT=<ID={},Number=1,Type={},Description="x">\n'
+    calls, judged = tmp_path / "calls.vcf", tmp_path / "judged.vcf"
+    formats = form.format("GT", "String") + form.format("GQ", "Integer")
+    calls.write_text(
+        head.format(formats, "A")
+        + "c\t5\t.\tA\tC\t50.2\t.\t.\tGT:GQ\t0/1:12\nc\t9\t.\tA\tC\t51\t.\t.\tGT:GQ\t1/1:13\n"
+        + "c\t20\t.\tAT\tA\t30\t.\t.\tGT:GQ\t0/1:30\nc\t40\t.\tA\tG\t30\t.\t.\tGT:GQ\t0/1:30\n"
+    )
+    formats = form.format("GT", "String") + form.format("BD", "String")
+    judged.write_text(
+        head.format(formats, "TRUTH\tQUERY")
+        + "c\t5\t.\tA\tC\t.\t.\t.\tGT:BD\t0/1:TP\t0/1:TP\nc\t9\t.\tA\tC\t.\t.\t.\tGT:BD\t0/1:FN\t1/1:FP\n"
+        + "c\t20\t.\tAT\tA\t.\t.\t.\tGT:BD\t0/1:TP\t0/1:TP\nc\t40\t.\tA\tG\t.\t.\t.\tGT:BD\t./.:.\t0/1:N\n"
+    )
+    rows = genotype_calibration.read_calls(calls, judged)
+    assert {name: len(found) for name, found in rows.items()} == {
+        "GQ of SNVs": 2, "QUAL of SNVs": 2, "GQ of indels": 1, "QUAL of indels": 1,
+    }  # fmt: skip
+    (row,) = genotype_calibration.summarise(rows["GQ of SNVs"])
+    assert (row["low"], row["high"], row["placed"], row["wrong"]) == (10, 13, 2, 1)
+    assert row["expected_errors"] == pytest.approx(10**-1.2 + 10**-1.3)

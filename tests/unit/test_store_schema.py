@@ -22,7 +22,8 @@ def test_names__are_unique_and_tell_the_first_dimension():
     assert len(schema.BY_NAME) == len(schema.ARRAYS)
     first = {
         "variant": "variants", "call": "variants", "block": "blocks", "contig": "contigs",
-        "filter": "filters", "sample": "samples", "region": "region_index_values",
+        "nonref": "variants", "candidate": "candidates", "filter": "filters",
+        "sample": "samples", "region": "region_index_values",
     }  # fmt: skip
     for spec in schema.ARRAYS:
         assert spec.dims[0] == first[spec.name.split("_")[0]]

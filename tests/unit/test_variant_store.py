@@ -10,6 +10,7 @@ from genomehub.errors import NotFoundError, StoreError
 from genomehub.files import sha256
 from genomehub.store import assembly, parts, schema
 from genomehub.store.variants import VariantStore
+from genomehub.store.verify import verify_variants
 from genomehub.types import FLOAT32_FILL, FLOAT32_MISSING, Interval, is_fill, is_missing
 
 SITES = build.random_sites(60, seed=1)
@@ -286,10 +287,10 @@ def test_open__other_version(tmp_path):
         text = (
             (path / name)
             .read_text()
-            .replace('"genomehub_format_version": "1"', '"genomehub_format_version": "9"')
+            .replace('"genomehub_format_version": "2"', '"genomehub_format_version": "9"')
         )
         (path / name).write_text(text)
-    with pytest.raises(StoreError, match="has format version 9, this genomehub reads 1"):
+    with pytest.raises(StoreError, match="has format version 9, this genomehub reads 2"):
         VariantStore.open(path)
 
 
@@ -311,3 +312,75 @@ def test_read__damaged_chunk(tmp_path):
         opened["call_GQ"]
     with pytest.raises(StoreError, match="has no array 'call_XY'"):
         opened.array("call_XY")
+
+
+def candidate_arrays(places):
+    """Candidates at 0-based places, every value from the place."""
+    place = np.array(places, dtype=np.int64)
+    arrays = {}
+    for spec in schema.CANDIDATE_ARRAYS:
+        shape = (place.size, *(schema.FIXED_DIMENSIONS[dim] for dim in spec.dims[1:]))
+        values = np.broadcast_to((place % 50).reshape(-1, *[1] * (len(shape) - 1)), shape)
+        kind = schema.numpy_dtype(spec)
+        arrays[spec.name] = values.astype(np.int64).astype(
+            kind if kind.kind != "T" else np.dtypes.StringDType()
+        )
+    return arrays | {"candidate_contig": np.zeros_like(place), "candidate_position": place + 1}
+
+
+@pytest.mark.parametrize("size", [50_000, 777])
+def test_candidates__kept_on_request(tmp_path, size):
+    regions = build.regions_of(size)
+    writer = build.make_writer(tmp_path / "s.vcz", regions, with_candidates=True)
+    places = [3, 776, 777, 5_000, 49_999]
+    for index, region in enumerate(regions):
+        mine = [p for p in places if region.contig_index == 0 and region.start <= p < region.end]
+        calls = build.cut(SITES, [], region)
+        writer.write_region(index, calls._replace(candidates=candidate_arrays(mine) if mine else {}))
+    path = writer.finalise()
+    verify_variants(path)
+    store = VariantStore.open(path)
+    assert store["candidate_position"].tolist() == [p + 1 for p in places]
+    assert store["candidate_ref"].tolist() == [str(p % 50) for p in places]
+    assert store["candidate_SB"].shape == (5, 4)
+    assert store.array("candidate_DP").dtype == np.int16
+
+
+def test_candidates__absent_without_request(tmp_path):
+    store = VariantStore.open(build.make_store(tmp_path / "s.vcz", SITES))
+    with pytest.raises(StoreError, match="has no array 'candidate_position'"):
+        store.array("candidate_position")
+
+
+@pytest.mark.parametrize(
+    ("places", "sentence"), [([5, 3], "not sorted"), ([60_000], "lies outside the region")]
+)
+def test_candidates__wrong_places(tmp_path, places, sentence):
+    writer = build.make_writer(tmp_path / "s.vcz", build.regions_of(50_000), with_candidates=True)
+    with pytest.raises(StoreError, match=sentence):
+        writer.write_region(0, build.region_calls([])._replace(candidates=candidate_arrays(places)))
+
+
+def test_depth_limits__of_even_and_uneven_contigs():
+    even, uneven = np.zeros(200, dtype=np.int64), np.zeros(400, dtype=np.int64)
+    even[36] = 10_000
+    uneven[[10, 100, 300]] = 2_000, 3_000, 2_000
+    limits = assembly.depth_limits({0: even, 1: uneven, 3: even // 100}, 4, 6.0)
+    assert limits.tolist() == [36 + 6 * 6, 100 + 6 * 145, np.inf, np.inf]  # too few bases on the last
+
+
+@pytest.mark.parametrize("size", [50_000, 777])
+def test_depth_filter__marks_what_exceeds_the_median(tmp_path, size):
+    sites = build.random_sites(200, seed=5)
+    path = build.make_store(
+        tmp_path / "s.vcz", sites, build.blocks_between(sites), build.regions_of(size),
+        filters={"LowQual": "low", "Deep": "deep"}, depth_filter=("Deep", 6.0),
+    )  # fmt: skip
+    store = VariantStore.open(path)
+    deep = store["variant_DP"] > 31 + 6 * np.sqrt(31)
+    assert 10 < deep.sum() < deep.size
+    filters = store["variant_filter"]
+    assert not filters[deep, 0].any()
+    assert filters[deep, 2].all()
+    untouched = store["variant_position"] % 3
+    assert (filters[~deep].argmax(axis=1) == untouched[~deep]).all()

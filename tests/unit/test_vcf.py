@@ -49,7 +49,7 @@ def test_header__complete_and_without_date_or_path(store):
     assert "##genomehub_reference=digest" in lines
     assert lines[-1].endswith("FORMAT\tS1")
     keys = {line.split("ID=")[1].split(",")[0] for line in lines if line.startswith("##FORMAT")}
-    assert keys == {"GT", "AD", "DP", "GQ", "PL", "SB"}
+    assert keys == {"GT", "AD", "ADF", "ADR", "DP", "GQ", "PL", "SB"}
     assert not any("date" in line.lower() or str(store.path) in line for line in lines)
 
 
@@ -58,17 +58,18 @@ def test_records__columns(store, tmp_path):
     rows = records(tmp_path / "s.vcf")
     assert rows[0] == [
         "1", "100", ".", "A", "C", "123.7", "LowQual",
-        "AC=1;AF=0.5;AN=2;DP=10;MQ=40.12;MQRankSum=-2", "GT:AD:DP:GQ:PL", "0/1:30,31:20:0:0,731,762",
+        "AC=1;AF=0.5;AN=2;DP=10;HRun=1;MQ=40.12;MQRankSum=-2;RPA=10,11;RU=CA;STR", "GT:AD:ADF:ADR:DP:GQ:PL",
+        "0/1:30,31:20,21:10,11:20:0:0,731,762",
     ]  # fmt: skip
     assert rows[1][7:] == [
-        "AC=0;AN=0;DP=11;MQ=41.12;MQRankSum=-1.941",
-        "GT:AD:DP:GQ:PL:SB",
-        "./.:31,32:21:1:0,738,769:0,1,2,3",
+        "AC=0;AN=0;DP=11;HRun=2;MQ=41.12;MQRankSum=-1.941",
+        "GT:AD:ADF:ADR:DP:GQ:PL:SB",
+        "./.:31,32:21,22:11,12:21:1:0,738,769:0,1,2,3",
     ]
     assert rows[2][3:5] == ["ACG", "A,AT"]
     assert rows[2][9].split(":")[0] == "1/2"
     assert rows[2][9].split(":")[1].count(",") == 2
-    assert rows[2][9].split(":")[4].count(",") == 5
+    assert rows[2][9].split(":")[6].count(",") == 5
     assert rows[3][9].split(":")[0] == "1"
 
 
@@ -100,12 +101,41 @@ def test_gvcf__blocks_and_sites_in_order(store, reference, tmp_path):
     rows = records(tmp_path / "s.g.vcf.gz")
     places = [(row[0], int(row[1]), row[4]) for row in rows]
     assert places == [
-        ("1", 1, "<*>"), ("1", 100, "C"), ("1", 101, "C"), ("1", 200, "A,AT"), ("1", 203, "<*>"),
-        ("2", 1, "<*>"), ("2", 50, "T"), ("2", 51, "<*>"),
+        ("1", 1, "<NON_REF>"), ("1", 100, "C,<NON_REF>"), ("1", 101, "C,<NON_REF>"),
+        ("1", 200, "A,AT,<NON_REF>"), ("1", 203, "<NON_REF>"),
+        ("2", 1, "<NON_REF>"), ("2", 50, "T,<NON_REF>"), ("2", 51, "<NON_REF>"),
     ]  # fmt: skip
     block = rows[4]
     assert block[3] == SEQUENCES["1"][202]
     assert block[5:] == [".", ".", "END=300", "GT:DP:GQ:MIN_DP:PL", "0/0:31:1:5:0,262,802"]
+
+
+def test_gvcf__calls_say_how_likely_an_unnamed_allele_is(store, reference, tmp_path):
+    write_gvcf(store, reference, tmp_path / "s.g.vcf")
+    rows = records(tmp_path / "s.g.vcf")
+    assert rows[1][7:] == [
+        "AC=1,0;AF=0.5,0;AN=2;DP=10;HRun=1;MQ=40.12;MQRankSum=-2;RAW_MQandDP=16096,10;RPA=10,11,.;RU=CA;STR",
+        "GT:AD:ADF:ADR:DP:GQ:PL", "0/1:30,31,0:20,21,0:10,11,0:20:0:0,731,762,200,217,234",
+    ]  # fmt: skip
+    likelihoods = rows[3][9].split(":")[6].split(",")
+    assert likelihoods[6:] == ["400", "417", "434", "451"]
+    assert len(likelihoods) == 10
+
+
+@pytest.mark.parametrize("name", ["NON_REF", "*"])
+def test_gvcf__name_of_the_unnamed_allele(store, reference, tmp_path, name):
+    write_gvcf(store, reference, tmp_path / "s.g.vcf", name)
+    assert {row[4].split(",")[-1] for row in records(tmp_path / "s.g.vcf")} == {f"<{name}>"}
+    header = (tmp_path / "s.g.vcf").read_text()
+    assert f"##ALT=<ID={name}," in header
+
+
+def test_gvcf__header_names_the_bands(tmp_path, reference):
+    attributes = {"call_config": {"block_bands": [0, 20]}}
+    path = build.make_store(tmp_path / "s.vcz", SITES, BLOCKS, source_attrs=attributes)
+    lines = header_lines(VariantStore.open(path), "NON_REF")
+    assert "##GVCFBlock0-20=minGQ=0(inclusive),maxGQ=20(exclusive)" in lines
+    assert "##GVCFBlock20-100=minGQ=20(inclusive),maxGQ=100(exclusive)" in lines
 
 
 def test_index__fetches_a_region(store, tmp_path):
