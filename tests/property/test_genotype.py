@@ -64,6 +64,7 @@ def test_genotype_sites__equals_plain(case, ploidy):
     model = make_model(CallConfig(ploidy=ploidy))
     rows, fragments, qualities, alleles = case
     reads, events = region(rows, fragments, [50, 50], [[a - 1] if a else [] for a in alleles])
+    events = events._replace(ref_length=np.full(2, 2))  # no substitutions, which quality_drop explains
     haplotypes = np.array([0, len(alleles)])
     flat = np.array(rows).ravel()
     mapping_quality = np.array(qualities, np.uint8)
