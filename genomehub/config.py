@@ -192,6 +192,7 @@ class CallConfig:
     gap_open : the costs, by unit length (0-8) and repeats (0-20); empty: the defaults of variants.likelihoods
     low_base_quality, lowered_base_quality : bases below the former are compared with the latter
     Genotypes
+    ploidy : chromosomes of the sample, 1 to 6; more than 2 for a pool or a polyploid
     snv_rate, indel_rate : probability that a base is heterozygous for one (repeats: variants.likelihoods)
     fragment_cap : Phred, most that one template can hold against an allele
     mapping_weight : share of a template's MAPQ that caps it too
@@ -248,6 +249,7 @@ class CallConfig:
     gap_open: tuple[tuple[int, ...], ...] = ()
     low_base_quality: int = 18
     lowered_base_quality: int = 6
+    ploidy: int = 2
     snv_rate: float = 1e-3
     indel_rate: float = 1.25e-4
     fragment_cap: float = 45.0

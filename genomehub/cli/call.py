@@ -16,6 +16,8 @@ from genomehub.cli.options import (
 )
 from genomehub.config import CallConfig
 
+#: Values of ``--sex``; pipeline.ploidy says what they mean, but loads the kernels.
+SEXES = ("auto", "male", "female", "unknown")
 _log = logging.getLogger("genomehub.call")
 
 
@@ -30,6 +32,26 @@ _log = logging.getLogger("genomehub.call")
     help="What stands for any other allele in the gVCF: GATK's and GLnexus' name, or bcftools'.",
 )  # fmt: skip
 @click.option("--regions", type=click.Path(), metavar="BED", help="Call these intervals only.")
+@click.option("--targets", type=click.Path(), metavar="BED", help="Call these targets of an exome or panel.")
+@click.option(
+    "--padding", type=click.IntRange(min=0), default=0, show_default=True, metavar="BP",
+    help="Call so far beyond each target, too.",
+)  # fmt: skip
+@click.option(
+    "--alleles", type=click.Path(), metavar="VCF", help="Genotype and report these alleles in any case."
+)
+@click.option(
+    "--sex", type=click.Choice(SEXES), default="auto", show_default=True,
+    help="For the ploidy of X and Y in GRCh37 and GRCh38; auto: from their depth. Unknown: diploid.",
+)  # fmt: skip
+@click.option(
+    "--ploidy", type=click.IntRange(1, 6), default=CallConfig.ploidy, show_default=True,
+    help="Chromosomes of the sample; more than 2 for pools.",
+)  # fmt: skip
+@click.option(
+    "--ploidy-regions", type=click.Path(), metavar="BED",
+    help="Ploidy of intervals in the fourth column, 0 for none, in place of --sex.",
+)  # fmt: skip
 @click.option("--sample", help="Sample of the file to call, or its name if the file does not say.")
 @click.option(
     "--features",
@@ -54,7 +76,7 @@ _log = logging.getLogger("genomehub.call")
 @verbosity_options
 def command(
     alignments: str, reference: str, output: str, min_mapping_quality: int, partition_bp: int,
-    calibrate: bool, as_json: bool, **options: Any,
+    calibrate: bool, ploidy: int, as_json: bool, **options: Any,
 ) -> None:  # fmt: skip
     """Call SNVs, indels and reference blocks of one sample.
 
@@ -69,7 +91,7 @@ def command(
     from genomehub.pipeline.call import call  # loads the kernels
 
     config = CallConfig(
-        min_mapping_quality=min_mapping_quality, partition_bp=partition_bp, calibrate=calibrate
+        min_mapping_quality=min_mapping_quality, partition_bp=partition_bp, calibrate=calibrate, ploidy=ploidy
     )
     with TerminalProgress() as progress:
         summary = call(reference, alignments, output, config=config, progress=progress, **options)

@@ -1,6 +1,7 @@
 """BED: which parts of the genome count. Reading only; columns after the third are ignored."""
 
 import codecs
+import itertools
 import os
 from collections.abc import Iterator, Sequence
 from typing import Protocol
@@ -58,6 +59,66 @@ def read_bed(path: str | os.PathLike[str], reference: Contigs) -> list[Interval]
             )
         intervals.append(Interval(contig_index, start, end))
     return merge_intervals(intervals)
+
+
+def read_targets(path: str | os.PathLike[str], reference: Contigs, padding: int) -> list[Interval]:
+    """Return the intervals of a BED widened by ``padding`` bp, cut at the ends of contigs, joined.
+
+    Raises
+    ------
+    InputError
+        As ``read_bed``.
+    """
+    return merge_intervals(
+        [
+            Interval(
+                contig_index,
+                max(0, start - padding),
+                min(reference.contigs[contig_index].length, end + padding),
+            )
+            for contig_index, start, end in read_bed(path, reference)
+        ]
+    )
+
+
+def read_ploidy_bed(
+    path: str | os.PathLike[str], reference: Contigs, most: int
+) -> list[tuple[Interval, int]]:
+    """Return the intervals of a BED with the ploidy in their fourth column, sorted; 0 is not to be called.
+
+    Raises
+    ------
+    InputError
+        As ``read_bed``; or a ploidy is missing or not in 0 to ``most``, or two intervals overlap.
+    """
+    spans = []
+    for number, line in text_lines(path, "BED file"):
+        if not _is_row(line):
+            continue
+        fields = line.split("\t") if "\t" in line else line.split()
+        name, start, end, _ = _parse(line, number, path)
+        text = fields[3].strip() if len(fields) > 3 else ""
+        if not text.isdecimal() or int(text) > most:
+            raise InputError(
+                f"{path}, line {number}: the ploidy is {text[:20]!r}; a whole number of 0 to {most} was "
+                "expected in the fourth column."
+            )
+        spans.append((name, start, end, int(text), number))
+    if not spans:
+        raise InputError(f"{path}: holds no interval; BED needs contig, start and end in each line.")
+    names = list(dict.fromkeys(name for name, *_ in spans))
+    index = dict(zip(names, reference.alias(names, source=str(path)).tolist(), strict=True))
+    placed = sorted((index[name], *rest) for name, *rest in spans if index[name] >= 0)
+    for before, after in itertools.pairwise(placed):
+        if after[0] == before[0] and after[1] < before[2]:
+            raise InputError(
+                f"{path}, line {after[4]}: overlaps the interval of line {before[4]}; a base has one ploidy. "
+                "Cut one of them."
+            )
+    return [
+        (Interval(contig, start, min(end, reference.contigs[contig].length)), ploidy)
+        for contig, start, end, ploidy, _ in placed
+    ]
 
 
 def _is_row(line: str) -> bool:

@@ -262,14 +262,11 @@ def _calls(rows: Arrays) -> Iterator[tuple[str, str]]:
 
 
 def _genotypes(genotypes: np.ndarray, phased: np.ndarray) -> list[str]:
-    """GT of each row: (n, 2) allele indices, fill in the second place of a haploid call."""
+    """GT of each row: (n, ploidy) allele indices, fill behind those of a call of lower ploidy."""
     texts = []
-    for (first, second), is_phased in zip(genotypes.tolist(), phased.tolist(), strict=True):
-        one = "." if first < 0 else str(first)
-        if second == INT_FILL:
-            texts.append(one)
-        else:
-            texts.append(f"{one}{'|' if is_phased else '/'}{'.' if second < 0 else second}")
+    for alleles, is_phased in zip(genotypes.tolist(), phased.tolist(), strict=True):
+        names = ["." if allele < 0 else str(allele) for allele in alleles if allele != INT_FILL]
+        texts.append(("|" if is_phased else "/").join(names))
     return texts
 
 
@@ -319,9 +316,13 @@ def _block_lines(store: Store, reference: Sequences, nonref: str) -> Iterator[Li
         contigs, starts, ends = (rows[f"block_{key}"].tolist() for key in ("contig", "start", "end"))
         values = [[text or "." for text in _texts(rows[spec.name])] for spec in specs]
         first_bases = _first_bases(rows, reference)
-        for contig, start, end, base, *call in zip(contigs, starts, ends, first_bases, *values, strict=True):
+        ploidies = (~is_fill(rows["block_PL"])).sum(axis=1) - 1
+        genotypes = ["/".join("0" * ploidy) for ploidy in ploidies.tolist()]
+        for contig, start, end, base, genotype, *call in zip(
+            contigs, starts, ends, first_bases, genotypes, *values, strict=True
+        ):
             site = f"{contig_names[contig]}\t{start + 1}\t.\t{base}\t<{nonref}>\t.\t."
-            yield (contig, start + 1), f"{site}\tEND={end}\t{keys}\t0/0:{':'.join(call)}"
+            yield (contig, start + 1), f"{site}\tEND={end}\t{keys}\t{genotype}:{':'.join(call)}"
 
 
 def _first_bases(rows: Arrays, reference: Sequences) -> list[str]:

@@ -313,3 +313,104 @@ def genotypes_from(
         np.array(quality, dtype=np.float64),
         np.array(genotype_quality, dtype=np.float64),
     )
+
+
+class Allele(NamedTuple):
+    """One ALT of a site, left-aligned and as short as VCF spells it.
+
+    contig_index; start : 0-based bp of the first base of REF; ref, alt : upper-case bases
+    """
+
+    contig_index: int
+    start: int
+    ref: str
+    alt: str
+
+
+def read_alleles(
+    path: str | os.PathLike[str], reference: Sequences, longest: int
+) -> tuple[list[Allele], int]:
+    """Read the alleles of a VCF, with or without samples, in any order.
+
+    Parameters
+    ----------
+    path : VCF (plain, gzip, BGZF) or BCF
+    reference : names are resolved and REF is checked against it
+    longest : alleles of more bp in REF or ALT are left out
+
+    Returns
+    -------
+    alleles : sorted, each once
+    n_left_out : ALTs that spell no bases (``<DEL>``, ``*``), are too long, or of contigs that are not there
+
+    Raises
+    ------
+    InputError
+        The file is malformed, of another reference, or holds no allele.
+    NotFoundError
+        The file does not exist.
+    """
+    path = require_file(path, "VCF file")
+    lines = _lines(path)
+    _skip_header(path, lines)
+    rows = [_site(number, line.split("\t"), path) for number, line in lines if line]
+    names = list(dict.fromkeys(row.contig for row in rows))
+    index = dict(zip(names, reference.alias(names, source=str(path)).tolist(), strict=True)) if names else {}
+    windows, found, n_alts = SequenceWindows(reference), set(), 0
+    for row in sorted(rows, key=lambda row: (index[row.contig], row.position)):
+        n_alts += len(row.alleles) - 1
+        if index[row.contig] < 0:
+            continue
+        _check_reference(path, row, index[row.contig], reference, windows)
+        for alt in row.alleles[1:]:
+            if set(row.alleles[0] + alt) <= set("ACGT") and max(len(row.alleles[0]), len(alt)) <= longest:
+                found.add(
+                    left_aligned(Allele(index[row.contig], row.position - 1, row.alleles[0], alt), windows)
+                )
+                n_alts -= 1
+    if not found:
+        raise InputError(
+            f"{path}: holds no allele of at most {longest} bp on a contig of the reference. Give a VCF "
+            "whose ALT column spells bases."
+        )
+    return sorted(found), n_alts
+
+
+def _skip_header(path: Path, lines: Iterator[Line]) -> None:
+    for number, line in lines:
+        if number == 1 and not line.startswith("##fileformat=VCF"):
+            raise InputError(f"{path}: starts with {line[:30]!r}; a VCF file starts with ##fileformat=VCF.")
+        if line.startswith("#CHROM"):
+            return
+        if not line.startswith("##"):
+            raise InputError(
+                f"{path}, line {number}: {line[:40]!r} stands before the #CHROM line of the header."
+            )
+    raise InputError(f"{path}: has no #CHROM line; the file is empty, cut off or no VCF.")
+
+
+def _site(number: int, fields: list[str], path: Path) -> Row:
+    where = f"{path}, line {number}"
+    if len(fields) < 5:
+        raise InputError(f"{where}: {len(fields)} columns; CHROM, POS, ID, REF and ALT were expected.")
+    position, ref, alt = _position(fields[1], where), fields[3], fields[4]
+    if not _IUPAC.match(ref):
+        raise InputError(f"{where}: REF is {ref[:20]!r}; bases were expected.")
+    alleles = (ref.upper(),) if alt == "." else (ref.upper(), *map(_allele, alt.split(",")))
+    return Row(number, fields[0], position, alleles, float("nan"), (0, 0), float("nan"))
+
+
+def left_aligned(allele: Allele, windows: "SequenceWindows") -> Allele:
+    """Move an allele left as far as it spells the same, and trim what REF and ALT share (Tan et al. 2015)."""
+    contig_index, start, ref, alt = allele
+    if ref == alt:
+        return allele
+    while ref[-1] == alt[-1] and (start > 0 or min(len(ref), len(alt)) > 1):
+        ref, alt = ref[:-1], alt[:-1]
+        if not ref or not alt:
+            start -= 1
+            base = windows.text(contig_index, start, start + 1)
+            ref, alt = base + ref, base + alt
+    while min(len(ref), len(alt)) > 1 and ref[0] == alt[0]:
+        start, ref, alt = start + 1, ref[1:], alt[1:]
+    return Allele(contig_index, start, ref, alt)

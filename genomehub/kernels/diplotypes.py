@@ -130,7 +130,7 @@ def join_sites(
         while stop < sites.shape[0] and sites[stop, 0] == r:
             stop += 1
         first, last = region_haplotypes[r], region_haplotypes[r + 1]
-        if stop - s > 1:
+        if stop - s > 1 and fragment_offsets[r + 1] > fragment_offsets[r]:
             own = fragments[fragment_offsets[r] : fragment_offsets[r + 1]].reshape(-1, last - first)
             pairs, explained = pair_likelihoods(own)
             if explained:

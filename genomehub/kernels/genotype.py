@@ -1,4 +1,4 @@
-"""Read likelihoods to diploid genotypes, site by site.
+"""Read likelihoods to genotypes of any ploidy, site by site.
 
 The fragment (template) is the unit of observation: mates read one molecule, so their likelihoods are summed
 per haplotype first, and what one fragment can say is capped by its mapping quality. A site's alleles are
@@ -15,7 +15,6 @@ from genomehub.kernels.artefacts import Traits, foreign_reads, quality_drop
 #: ALT alleles kept at a site; REF and '*' (a deletion that began before the site) come on top.
 MAX_ALTS = 5
 MAX_ALLELES = MAX_ALTS + 2
-MAX_GENOTYPES = MAX_ALLELES * (MAX_ALLELES + 1) // 2
 #: Event number that stands for '*' in ``Genotypes.alleles``.
 STAR = -2
 #: log10 units by which a fragment must prefer an allele to be counted for it (GATK's AD).
@@ -30,12 +29,14 @@ class GenotypeModel(NamedTuple):
     mapping_weight : of a fragment's Phred MAPQ that caps it too (0.1: the whole of it)
     poor_rate : expected errors per base of a read that belongs here; reads that fit worse take no part
     poor_error : cost of one such error
+    genotypes : (n_genotypes, ploidy) int64, alleles of every genotype of MAX_ALLELES alleles, in VCF's order
     """
 
     fragment_cap: float
     mapping_weight: float
     poor_rate: float
     poor_error: float
+    genotypes: np.ndarray
 
 
 class Genotypes(NamedTuple):
@@ -44,7 +45,8 @@ class Genotypes(NamedTuple):
     alleles : (n_sites, MAX_ALLELES) int64, event numbers in ``Events`` order, -1 for REF (always first),
         STAR for '*', -3 where none
     n_alleles : (n_sites,) int64
-    log10_likelihood : (n_sites, MAX_GENOTYPES) float64, in VCF's order of genotypes of ``alleles``
+    log10_likelihood : (n_sites, n_genotypes) float64, in the order of GenotypeModel.genotypes; what needs
+        an allele that the site does not have is 0
     log10_prior : likewise
     n_fragments : (n_sites,) int32, fragments that overlap the site and fit
     """
@@ -74,6 +76,15 @@ class ReadTraits(NamedTuple):
 def genotype_number(a, b):
     """Place of the unordered genotype a/b in VCF's order."""
     return b * (b + 1) // 2 + a if a <= b else a * (a + 1) // 2 + b
+
+
+@inline
+def homozygote_number(a, ploidy):
+    """Place of the genotype of ``ploidy`` times allele a in VCF's order: behind all of alleles up to a."""
+    number = 1
+    for k in range(ploidy):
+        number = number * (a + k + 1) // (k + 1)
+    return number - 1
 
 
 @kernel
@@ -140,8 +151,9 @@ def genotype_sites(
     n_sites = sites.shape[0]
     alleles = np.full((n_sites, MAX_ALLELES), -3, dtype=np.int64)
     n_alleles = np.zeros(n_sites, dtype=np.int64)
-    likelihood = np.zeros((n_sites, MAX_GENOTYPES), dtype=np.float64)
-    prior = np.zeros((n_sites, MAX_GENOTYPES), dtype=np.float64)
+    n_genotypes, ploidy = model.genotypes.shape
+    likelihood = np.zeros((n_sites, n_genotypes), dtype=np.float64)
+    prior = np.zeros((n_sites, n_genotypes), dtype=np.float64)
     n_fragments = np.zeros(n_sites, dtype=np.int32)
     for s in range(n_sites):
         r = sites[s, 0]
@@ -156,12 +168,21 @@ def genotype_sites(
         for f in range(table.shape[0]):
             if present[f]:
                 n_fragments[s] += 1
-                _add_fragment(table[f], chosen, likelihood[s])
-        _genotype_priors(alleles[s], chosen.size, event_priors, prior[s])
-        low, high = _best_genotype(likelihood[s], prior[s], chosen.size)
+                if ploidy == 2:
+                    _add_fragment(table[f], chosen, likelihood[s])
+                else:
+                    _add_fragment_of_ploidy(table[f], chosen, model.genotypes, likelihood[s])
+        if ploidy == 2:
+            _genotype_priors(alleles[s], chosen.size, event_priors, prior[s])
+            low, high = _best_genotype(likelihood[s], prior[s], chosen.size)
+        else:
+            _priors_of_ploidy(alleles[s], chosen.size, model.genotypes, event_priors, prior[s])
+            low, high = _extremes_of_best(likelihood[s], prior[s], chosen.size, model.genotypes)
         if high > 0:
             seen = _traits_at(events.row[sites[s, 1]], r, reads, traits, fits, present)
-            _explain_away(table, chosen, alleles[s], low, high, seen, events, event_priors, likelihood[s])
+            _explain_away(
+                table, chosen, alleles[s], low, high, seen, events, event_priors, ploidy, likelihood[s]
+            )
     return Genotypes(alleles, n_alleles, likelihood, prior, n_fragments)
 
 
@@ -198,7 +219,7 @@ def _traits_at(row, r, reads, traits, fits, present):
 
 
 @inline
-def _explain_away(table, chosen, alleles, low, high, seen, events, event_priors, likelihood):
+def _explain_away(table, chosen, alleles, low, high, seen, events, event_priors, ploidy, likelihood):
     """Raise the likelihoods of homozygous genotypes by what else explains the called alleles low and high."""
     order = _ascending(seen.left)
     for g in (0, low, high):
@@ -210,7 +231,7 @@ def _explain_away(table, chosen, alleles, low, high, seen, events, event_priors,
             value = foreign_reads(table, seen, chosen[g], chosen[f], prior)
             if _is_substitution(events, alleles[f]) and _is_substitution(events, alleles[g]):
                 value = max(value, quality_drop(table, seen, order, chosen[g], chosen[f]))
-            number = genotype_number(g, g)
+            number = homozygote_number(g, ploidy)
             likelihood[number] = max(likelihood[number], value)
 
 
@@ -358,6 +379,59 @@ def _genotype_priors(alleles, n, event_priors, prior):
             else:
                 prior[g] = one + two
             g += 1
+
+
+@inline
+def _add_fragment_of_ploidy(row, chosen, genotypes, likelihood):
+    """As _add_fragment: the fragment is drawn from any of the chromosomes, one as likely as another."""
+    best = -np.inf
+    for c in chosen:
+        best = max(best, row[c])
+    weight = np.empty(chosen.size)
+    for a in range(chosen.size):
+        weight[a] = 10.0 ** (row[chosen[a]] - best) / genotypes.shape[1]
+    g = 0
+    while g < genotypes.shape[0] and genotypes[g, -1] < chosen.size:
+        total = 0.0
+        for k in range(genotypes.shape[1]):
+            total += weight[genotypes[g, k]]
+        likelihood[g] += best + np.log10(total) if total > 0.0 else -np.inf
+        g += 1
+
+
+@inline
+def _priors_of_ploidy(alleles, n, genotypes, event_priors, prior):
+    """An allele on k chromosomes has its rate divided by k, as if neutral; of several alleles the product.
+
+    That is _genotype_priors for two chromosomes.
+    """
+    g = 0
+    while g < genotypes.shape[0] and genotypes[g, -1] < n:
+        copies = 0
+        for k in range(genotypes.shape[1]):
+            a = genotypes[g, k]
+            copies = copies + 1 if k and genotypes[g, k - 1] == a else 1
+            is_last = k + 1 == genotypes.shape[1] or genotypes[g, k + 1] != a
+            if is_last and alleles[a] >= 0:
+                prior[g] += event_priors[alleles[a]] - np.log10(copies)
+        g += 1
+
+
+@inline
+def _extremes_of_best(likelihood, prior, n, genotypes):
+    """Least and greatest allele of the best genotype; of one chromosome REF and the best other allele.
+
+    One chromosome carries one allele, so that every read of another comes from elsewhere or is an error:
+    whichever of the two is called, the other's reads want an explanation.
+    """
+    best, low, high = -np.inf, np.int64(0), np.int64(0)
+    haploid = genotypes.shape[1] == 1
+    g = 1 if haploid else 0
+    while g < genotypes.shape[0] and genotypes[g, -1] < n:
+        if likelihood[g] + prior[g] > best:
+            best, low, high = likelihood[g] + prior[g], genotypes[g, 0], genotypes[g, -1]
+        g += 1
+    return (np.int64(0) if haploid else low), high
 
 
 @kernel

@@ -8,6 +8,7 @@ import dataclasses
 import functools
 import hashlib
 import json
+import logging
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -21,18 +22,23 @@ from genomehub.errors import ConfigError, InputError
 from genomehub.files import require_writable_parent
 from genomehub.formats.alignment_depth import select_records, thinned
 from genomehub.formats.alignment_reader import AlignmentReader, concatenate_records
-from genomehub.formats.bed import read_bed
+from genomehub.formats.bed import read_bed, read_targets
 from genomehub.formats.vcf import NONREF_ALLELES, write_gvcf, write_vcf
+from genomehub.formats.vcf_reader import read_alleles
+from genomehub.pipeline.ploidy import Ploidies, plan_ploidy
 from genomehub.pipeline.workers import Workers
 from genomehub.store.reference import Reference
 from genomehub.store.variants import VariantStore, VariantStoreWriter
 from genomehub.types import Contig, Interval, NoProgress, Progress, Records, RegionCalls
 from genomehub.variants.annotations import filter_descriptions
+from genomehub.variants.asked import LONGEST, AskedAlleles
 from genomehub.variants.caller import call_interval
 from genomehub.variants.error_model import Slippage
 from genomehub.variants.phasing import phase_calls
 from genomehub.variants.pileup import EXCLUDED
+from genomehub.variants.ploidy import PloidyMap
 
+_log = logging.getLogger("genomehub.call")
 #: Parameters that say how the work is cut; results do not depend on them, so the store does not name them.
 _WITHOUT_EFFECT = ("partition_bp",)
 
@@ -42,6 +48,7 @@ class CallSummary(NamedTuple):
 
     sample : name; n_partitions : tasks; n_variants, n_pass : sites, and those that pass all filters
     n_snvs, n_indels : of those that pass; called_bp : bases in reference blocks
+    sex : "male", "female" or "unknown": how X and Y were called
     peak_rss_bytes : largest resident memory of this process until the end of each stage; names of stages
     """
 
@@ -52,6 +59,7 @@ class CallSummary(NamedTuple):
     n_snvs: int
     n_indels: int
     called_bp: int
+    sex: str
     peak_rss_bytes: dict[str, int]
 
 
@@ -61,6 +69,7 @@ class CallTask:
 
     identity : tells the file from an earlier one of the same name, which a worker may still have open
     read_groups : indices of the read groups to use, None for all reads
+    ploidies : ploidy of every base; asked : alleles to report in any case
     features : describe candidate sites, too
     """
 
@@ -69,11 +78,16 @@ class CallTask:
     identity: str
     config: CallConfig
     read_groups: tuple[int, ...] | None
+    ploidies: PloidyMap
+    asked: AskedAlleles | None = None
     features: bool = False
 
     def __call__(self, interval: Interval) -> RegionCalls:
         reference, reader = _open(self.reference, self.alignments, self.identity)
-        return call_partition(reference, reader, interval, self.config, self.read_groups, self.features)
+        config = dataclasses.replace(self.config, ploidy=self.ploidies.of(interval))
+        return call_partition(
+            reference, reader, interval, config, self.read_groups, self.asked, self.features
+        )
 
 
 @functools.lru_cache(maxsize=1)
@@ -91,6 +105,11 @@ def call(
     gvcf: str | os.PathLike[str] | None = None,
     gvcf_allele: str = NONREF_ALLELES[0],
     regions: str | os.PathLike[str] | None = None,
+    targets: str | os.PathLike[str] | None = None,
+    padding: int = 0,
+    alleles: str | os.PathLike[str] | None = None,
+    sex: str = "auto",
+    ploidy_regions: str | os.PathLike[str] | None = None,
     sample: str | None = None,
     features: bool = False,
     config: CallConfig | None = None,
@@ -108,6 +127,10 @@ def call(
     vcf, gvcf : further outputs, compressed and indexed if they end in .gz
     gvcf_allele : name of the unnamed allele in the gVCF, one of formats.vcf.NONREF_ALLELES
     regions : BED of the intervals to call; all of the genome without it
+    targets : BED of what was enriched, to call with ``padding`` bp on both sides, in place of ``regions``
+    alleles : VCF of alleles to genotype and report whatever the genotype
+    sex : "male", "female", "unknown" or "auto" (from the depths of X and Y): ploidy of X and Y
+    ploidy_regions : BED with the ploidy in its fourth column, in place of the sex (see pipeline.ploidy)
     sample : which sample of the file, or its name if the file has none
     features : keep what is known of every candidate site, reported or not, as candidate_* arrays of the store
     config, threads, progress : parameters, cores (None: all), who watches
@@ -124,23 +147,30 @@ def call(
     """
     config, progress = config or CallConfig(), progress or NoProgress()
     reference = Reference.open(reference_path)
-    intervals = read_bed(regions, reference) if regions is not None else whole_genome(reference.contigs)
+    intervals = _intervals(reference, regions, targets, padding)
+    enriched = intervals if targets is not None else None
+    asked = _asked(alleles, reference) if alleles is not None else None
     with AlignmentReader(alignments, reference) as reader:
         name, groups = choose_sample(reader, sample)
+        ploidies = plan_ploidy(reference, reader, groups, intervals, enriched, config, sex, ploidy_regions)
         if config.calibrate:
             config = calibrated(reference, reader, intervals, config, groups)
     for path in (output, vcf, gvcf):
         if path is not None:
             require_writable_parent(path)
     _refuse_to_replace(Path(output))
-    partitions = list(cut(intervals, config.partition_bp))
+    partitions = list(cut(ploidies.map.cut(intervals), config.partition_bp))
+    attributes = {**source_attributes(config), **_plan_attributes(reference, ploidies, asked)}
     identity = _identity(Path(alignments))
     writer = VariantStoreWriter(
         output, name, reference.contigs, reference.digest, filter_descriptions(config), partitions,
-        source_attributes(config), inputs_digest=identity,
+        attributes, inputs_digest=identity,
         with_candidates=features, depth_filter=("HighDepth", config.high_depth),
     )  # fmt: skip
-    task = CallTask(str(reference.path), str(Path(alignments).absolute()), identity, config, groups, features)
+    task = CallTask(
+        str(reference.path), str(Path(alignments).absolute()), identity, config, groups, ploidies.map, asked,
+        features,
+    )  # fmt: skip
     _run(task, partitions, writer, threads, scheduler_file, progress)
     peaks = {"calling": peak_rss_bytes()}
     store = VariantStore.open(writer.finalise(_phased(writer, config)))
@@ -150,7 +180,7 @@ def call(
     if gvcf is not None:
         write_gvcf(store, reference, gvcf, gvcf_allele)
     peaks["exporting"] = peak_rss_bytes()
-    return summarise(store, name, len(partitions), peaks)
+    return summarise(store, name, len(partitions), ploidies.sex.value, peaks)
 
 
 def _phased(writer: VariantStoreWriter, config: CallConfig) -> dict[str, np.ndarray]:
@@ -214,12 +244,12 @@ def _fetch(
 
 def call_partition(
     reference: Reference, reader: AlignmentReader, interval: Interval, config: CallConfig,
-    read_groups: Sequence[int] | None = None, features: bool = False,
+    read_groups: Sequence[int] | None = None, asked: AskedAlleles | None = None, features: bool = False,
 ) -> RegionCalls:  # fmt: skip
     """Call one partition: fetch reference and reads of its surroundings, then ``variants.caller``.
 
-    A partition without known bases or without reads costs next to nothing and is empty. Where reads pile up,
-    a draw of them is looked at (``config.max_starts``).
+    A partition without known bases or without reads costs next to nothing and is empty, unless an allele in
+    it was asked for. Where reads pile up, a draw of them is looked at (``config.max_starts``).
     """
     length = reference.contigs[interval.contig_index].length
     start = max(0, interval.start - config.padding_bp)
@@ -228,9 +258,11 @@ def call_partition(
     if not (codes[interval.start - start : interval.end - start] <= 3).any():
         return RegionCalls({}, {}, candidates={} if features else None)
     records = _fetch(reader, Interval(interval.contig_index, start, end), config, read_groups)
-    if records.start.size == 0:
+    if asked is not None and not asked.starts_in(*interval).size:
+        asked = None
+    if records.start.size == 0 and asked is None:
         return RegionCalls({}, {}, candidates={} if features else None)
-    return call_interval(records, codes, start, interval, config, features)
+    return call_interval(records, codes, start, interval, config, asked, features)
 
 
 def choose_sample(reader: AlignmentReader, sample: str | None) -> tuple[str, tuple[int, ...] | None]:
@@ -251,6 +283,55 @@ def choose_sample(reader: AlignmentReader, sample: str | None) -> tuple[str, tup
             f"{reader.path}: holds no sample {sample!r}, but {', '.join(names)}. Name one of these."
         )
     return sample, tuple(i for i, group in enumerate(reader.read_groups) if group.sample == sample)
+
+
+def _intervals(
+    reference: Reference, regions: str | os.PathLike[str] | None, targets: str | os.PathLike[str] | None,
+    padding: int,
+) -> list[Interval]:  # fmt: skip
+    if regions is not None and targets is not None:
+        raise ConfigError(
+            f"regions {regions} and targets {targets}: both say what to call. Give one of them: regions are "
+            "called as they are, targets with padding."
+        )
+    if padding and targets is None:
+        raise ConfigError(
+            f"padding {padding}: widens targets, but none are given. Name their BED (--targets)."
+        )
+    if targets is not None:
+        return read_targets(targets, reference, padding)
+    return read_bed(regions, reference) if regions is not None else whole_genome(reference.contigs)
+
+
+def _asked(path: str | os.PathLike[str], reference: Reference) -> AskedAlleles:
+    alleles, n_left_out = read_alleles(path, reference, LONGEST)
+    if n_left_out:
+        _log.warning(
+            "%s: %d alleles are left out: they spell no bases, exceed %d bp or are on contigs that the "
+            "reference lacks", path, n_left_out, LONGEST,
+        )  # fmt: skip
+    sizes = [len(allele.alt) for allele in alleles]
+    letters = np.frombuffer("".join(allele.alt for allele in alleles).encode(), dtype=np.uint8)
+    return AskedAlleles(
+        np.array([allele.contig_index for allele in alleles], dtype=np.int32),
+        np.array([allele.start for allele in alleles], dtype=np.int64),
+        np.array([len(allele.ref) for allele in alleles], dtype=np.int64),
+        np.searchsorted(np.frombuffer(b"ACGT", dtype=np.uint8), letters).astype(np.uint8),
+        np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64),
+    )
+
+
+def _plan_attributes(reference: Reference, ploidies: Ploidies, asked: AskedAlleles | None) -> dict[str, Any]:
+    """Return what the store says of sex, ploidy and of the alleles that were asked for."""
+    spans = [
+        [reference.contigs[span.interval.contig_index].name, *span.interval[1:], span.ploidy]
+        for span in ploidies.map.spans
+    ]
+    told = {"sex": ploidies.sex.value, "sex_from": ploidies.sex_from, "ploidy_spans": spans}
+    if asked is None:
+        return told
+    digest = hashlib.sha256(b"".join(np.ascontiguousarray(column).tobytes() for column in asked))
+    return {**told, "alleles_sha256": digest.hexdigest()}
 
 
 def whole_genome(contigs: Sequence[Contig]) -> list[Interval]:
@@ -281,7 +362,9 @@ def source_attributes(config: CallConfig) -> dict[str, Any]:
     return {"call_config": json.loads(json.dumps(parameters)), "call_config_sha256": digest}
 
 
-def summarise(store: VariantStore, sample: str, n_partitions: int, peaks: dict[str, int]) -> CallSummary:
+def summarise(
+    store: VariantStore, sample: str, n_partitions: int, sex: str, peaks: dict[str, int]
+) -> CallSummary:
     """Count the sites of a store by kind."""
     lengths = np.strings.str_len(store["variant_allele"])
     star = store["variant_allele"] == "*"
@@ -290,7 +373,7 @@ def summarise(store: VariantStore, sample: str, n_partitions: int, peaks: dict[s
     called_bp = int((store["block_end"].astype(np.int64) - store["block_start"]).sum())
     n_indels, n_pass = int((passes & indel).sum()), int(passes.sum())
     return CallSummary(
-        sample, n_partitions, passes.size, n_pass, n_pass - n_indels, n_indels, called_bp, peaks
+        sample, n_partitions, passes.size, n_pass, n_pass - n_indels, n_indels, called_bp, sex, peaks
     )
 
 

@@ -41,6 +41,12 @@ def regions(run: Run) -> str:
     return _options([("--regions", run.settings["regions"])])
 
 
+def sex(run: Run, sample: str) -> str:
+    """The option of ``genomehub call`` for the ploidy of X and Y: as the sheet says, else from the reads."""
+    given = run.samples[sample].sex
+    return _options([("--sex", "auto" if given == "unknown" else given)])
+
+
 def truth(run: Run, sample: str) -> dict[str, str]:
     """The files that calls are scored against: truth, and the confident regions if the sheet has them."""
     given = run.samples[sample]

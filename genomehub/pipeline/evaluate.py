@@ -200,6 +200,11 @@ def _from_store(
         raise NotFoundError(f'{store.path}: has no sample "{sample}"; it holds {", ".join(store.samples)}.')
     column = store.samples.index(sample) if sample is not None else 0
     columns: list[list[Any]] = [[] for _ in range(6)]
+    if (ploidy := store.array("call_genotype").shape[2]) > 2:
+        raise InputError(
+            f"{store.path}: holds calls of ploidy {ploidy}, as of pools; haploid and diploid calls can be "
+            "scored. Compare the pool's allele counts with the truth's by other means."
+        )
     for rows in store.variant_batches(_STORE_ARRAYS):
         genotype = np.maximum(rows["call_genotype"][:, column], 0)
         haploid = rows["call_genotype"][:, column, 1] == -2

@@ -94,7 +94,7 @@ class VariantTally:
         chosen: np.ndarray, sample: int,
     ) -> None:  # fmt: skip
         genotype, kinds = genotype[chosen], kinds[chosen]
-        first = np.where(genotype[:, 0] > 0, genotype[:, 0], genotype[:, -1])
+        first = np.where(genotype[:, 0] > 0, genotype[:, 0], genotype.max(axis=1))
         is_hom = ((genotype == first[:, None]) | (genotype == -2)).all(axis=1)
         kind = kinds[np.arange(len(first)), first]
         np.add.at(self.zygosity[group], (kind, is_hom.astype(np.int64)), 1)

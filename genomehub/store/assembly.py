@@ -21,7 +21,9 @@ from genomehub.store.schema import (
     CANDIDATE_ARRAYS,
     FIXED_DIMENSIONS,
     FORMAT_VERSION,
+    LEAST_PLOIDY,
     RAGGED,
+    RAGGED_BY_PLOIDY,
     ROW_ARRAYS,
     VCF_ZARR_VERSION,
     ArraySpec,
@@ -29,7 +31,7 @@ from genomehub.store.schema import (
     numpy_dtype,
     row_length,
 )
-from genomehub.types import Contig
+from genomehub.types import INT_FILL, Contig
 
 # Blosc with threads appends blocks in the order they finish: bytes would differ from run to run.
 numcodecs.blosc.use_threads = False
@@ -67,10 +69,13 @@ def assemble(path: Path, part_paths: list[Path], labels: Labels, replaced: Mappi
     """
     infos = [parts.read_info(part) for part in part_paths]
     n_alleles = max((info.n_alleles for info in infos), default=2)
+    ploidy = max((info.ploidy for info in infos), default=LEAST_PLOIDY)
     sizes = {
         "variants": sum(info.n_variants for info in infos), "samples": 1,
         "candidates": sum(info.n_candidates for info in infos), "filters": len(labels.filters),
-        "contigs": len(labels.contigs), **{dim: row_length(dim, n_alleles) for dim in RAGGED},
+        "contigs": len(labels.contigs), **{dim: row_length(dim, n_alleles, ploidy) for dim in RAGGED},
+        "ploidy": ploidy,
+        "block_genotypes": max((info.block_genotypes for info in infos), default=LEAST_PLOIDY + 1),
         "region_index_fields": 6, **FIXED_DIMENSIONS,
     }  # fmt: skip
     ranges = _joined_ranges([info.ranges for info in infos])
@@ -92,7 +97,11 @@ def assemble(path: Path, part_paths: list[Path], labels: Labels, replaced: Mappi
     table = np.array(index, dtype=np.int32).reshape(-1, 6)
     sizes["region_index_values"] = len(table)
     _create(root, BY_NAME["region_index"], sizes, table.dtype, table.shape)[...] = table
-    _write_rows(root, STORED_BLOCKS, _joined_blocks(part_paths), sizes, ranges, BLOCKS_CHUNK)
+    block_rows = (
+        {name: _widen(BY_NAME[name], array, sizes) for name, array in blocks.items()}
+        for blocks in _joined_blocks(part_paths)
+    )
+    _write_rows(root, STORED_BLOCKS, block_rows, sizes, ranges, BLOCKS_CHUNK)
     if labels.with_candidates:
         candidates = (parts.read_part(part, list(CANDIDATES)) for part in part_paths)
         _write_rows(root, CANDIDATES, candidates, sizes, ranges, VARIANTS_CHUNK)
@@ -186,6 +195,9 @@ def _joined_blocks(part_paths: list[Path]) -> Iterator[parts.Arrays]:
         if len(blocks["block_start"]) == 0:
             continue
         if held is not None:
+            width = max(held["block_PL"].shape[1], blocks["block_PL"].shape[1])
+            for both in (held, blocks):
+                both["block_PL"] = parts.pad_last(both["block_PL"], width)
             blocks = {name: np.concatenate([held[name], blocks[name]]) for name in _BLOCKS}
             if _joins(blocks):
                 blocks = _join_first_two(blocks)
@@ -199,7 +211,8 @@ def _joins(blocks: parts.Arrays) -> bool:
     first, second = (blocks["block_band"][i] for i in (0, 1))
     same_contig = blocks["block_contig"][0] == blocks["block_contig"][1]
     touch = blocks["block_end"][0] == blocks["block_start"][1]
-    return bool(first >= 0 and first == second and same_contig and touch)
+    ploidies = (blocks["block_PL"][:2] == INT_FILL).sum(axis=1)
+    return bool(first >= 0 and first == second and same_contig and touch and ploidies[0] == ploidies[1])
 
 
 def _join_first_two(blocks: parts.Arrays) -> parts.Arrays:
@@ -223,7 +236,8 @@ def _stored_blocks(blocks: parts.Arrays) -> parts.Arrays:
 
 
 def _widen(spec: ArraySpec, array: np.ndarray, sizes: dict[str, int]) -> np.ndarray:
-    return parts.pad_last(array, sizes[spec.dims[-1]]) if spec.dims[-1] in RAGGED else array
+    ragged = spec.dims[-1] in RAGGED + RAGGED_BY_PLOIDY
+    return parts.pad_last(array, sizes[spec.dims[-1]]) if ragged else array
 
 
 def _write_rows(

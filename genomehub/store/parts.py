@@ -19,7 +19,9 @@ from genomehub.store.schema import (
     BY_NAME,
     CANDIDATE_ARRAYS,
     FIXED_DIMENSIONS,
+    LEAST_PLOIDY,
     RAGGED,
+    RAGGED_BY_PLOIDY,
     ROW_ARRAYS,
     ArraySpec,
     Origin,
@@ -40,6 +42,7 @@ from genomehub.types import (
 
 Arrays = dict[str, np.ndarray]
 _STRINGS = np.dtypes.StringDType()
+_NO_ROWS = (np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64))
 
 
 class PartInfo(NamedTuple):
@@ -47,6 +50,7 @@ class PartInfo(NamedTuple):
 
     n_variants, n_blocks, n_candidates : rows
     n_alleles : alleles of the widest row, at least 2
+    ploidy, block_genotypes : sizes of these axes
     ranges : for each integer array of variants and candidates, its least and greatest value
     """
 
@@ -54,6 +58,8 @@ class PartInfo(NamedTuple):
     n_blocks: int
     n_candidates: int
     n_alleles: int
+    ploidy: int
+    block_genotypes: int
     ranges: dict[str, tuple[int, int]]
 
 
@@ -100,7 +106,7 @@ def _complete_candidates(arrays: Arrays, region: Interval, place: str) -> Arrays
     for spec in CANDIDATE_ARRAYS:
         shape = tuple(sizes[dim] for dim in spec.dims)
         full[spec.name] = rounded(
-            _conform(spec, arrays.get(spec.name), shape, np.zeros(0), place), spec.decimals
+            _conform(spec, arrays.get(spec.name), shape, _NO_ROWS, place), spec.decimals
         )
     position = full["candidate_position"]
     if (np.diff(position) < 0).any():
@@ -126,18 +132,20 @@ def _check_names(arrays: Arrays, specs: tuple[ArraySpec, ...], place: str) -> No
 
 def _complete_variants(arrays: Arrays, n_filters: int, place: str) -> Arrays:
     alleles = _trimmed_alleles(arrays)
+    ploidy = max([LEAST_PLOIDY, *np.shape(arrays.get("call_genotype", ()))[2:]])
     sizes = {
-        "variants": len(alleles), "samples": 1, "filters": n_filters, **FIXED_DIMENSIONS,
-        **{dim: row_length(dim, alleles.shape[1]) for dim in RAGGED},
+        "variants": len(alleles), "samples": 1, "filters": n_filters, "ploidy": ploidy, **FIXED_DIMENSIONS,
+        **{dim: row_length(dim, alleles.shape[1], ploidy) for dim in RAGGED},
     }  # fmt: skip
     present = (alleles != STRING_FILL).sum(axis=1)
+    ploidies = ploidy_of_rows(np.asarray(arrays.get("call_genotype", np.zeros((0, 1, ploidy)))))
     full = {}
     for spec in ROW_ARRAYS:
         if spec.origin is Origin.DERIVED:
             continue
         shape = tuple(sizes[dim] for dim in spec.dims)
         given = alleles if spec.name == "variant_allele" else arrays.get(spec.name)
-        full[spec.name] = _conform(spec, given, shape, present, place)
+        full[spec.name] = _conform(spec, given, shape, (present, ploidies), place)
     full.update(derived_arrays(full, present))
     return {spec.name: rounded(full[spec.name], spec.decimals) for spec in ROW_ARRAYS}
 
@@ -152,13 +160,15 @@ def _trimmed_alleles(arrays: Arrays) -> np.ndarray:
 
 
 def _conform(
-    spec: ArraySpec, given: np.ndarray | None, shape: tuple[int, ...], present: np.ndarray, place: str
-) -> np.ndarray:
+    spec: ArraySpec, given: np.ndarray | None, shape: tuple[int, ...],
+    present: tuple[np.ndarray, np.ndarray], place: str,
+) -> np.ndarray:  # fmt: skip
+    """Check an array and widen it to ``shape``; ``present`` : alleles and ploidy of each row."""
     ragged = spec.dims[-1] in RAGGED
     if given is None or (shape[0] == 0 and len(given) == 0):
         given = missing_array(spec, shape)
     given = np.asarray(given)
-    if ragged and given.ndim == len(shape):
+    if (ragged or spec.dims[-1] in RAGGED_BY_PLOIDY) and given.ndim == len(shape):
         given = pad_last(given, shape[-1])[..., : shape[-1]]
     if given.shape != shape:
         raise StoreError(f"{place}: array {spec.name!r} has shape {given.shape}; {shape} was expected.")
@@ -170,13 +180,20 @@ def _conform(
         )
     if wanted.kind in "iu":
         given = given.astype(np.int64)
-        return _fill_ragged(spec, given, present) if ragged else given
+        return _fill_ragged(spec, given, *present) if ragged else given
     return given.astype(wanted, copy=False)
 
 
-def _fill_ragged(spec: ArraySpec, values: np.ndarray, present: np.ndarray) -> np.ndarray:
-    """Say fill (-2) behind the last element that a row with fewer alleles has."""
-    beyond = np.arange(values.shape[-1]) >= row_length(spec.dims[-1], present)[:, None]
+def ploidy_of_rows(genotype: np.ndarray) -> np.ndarray:
+    """Return (n,) int64: how many places of genotypes ((n, 1, ploidy)) are no fill."""
+    return np.asarray((genotype != INT_FILL).sum(axis=(1, 2)))
+
+
+def _fill_ragged(
+    spec: ArraySpec, values: np.ndarray, present: np.ndarray, ploidies: np.ndarray
+) -> np.ndarray:
+    """Say fill (-2) behind the last element that a row with fewer alleles, or of lower ploidy, has."""
+    beyond = np.arange(values.shape[-1]) >= row_length(spec.dims[-1], present, ploidies)[:, None]
     return np.where(beyond if values.ndim == 2 else beyond[:, None, :], INT_FILL, values)
 
 
@@ -218,13 +235,14 @@ def rounded(values: np.ndarray, decimals: int) -> np.ndarray:
 
 def _complete_blocks(arrays: Arrays, place: str) -> Arrays:
     n = len(arrays.get("block_start", ()))
-    sizes = {"blocks": n, **FIXED_DIMENSIONS}
+    n_likelihoods = max([LEAST_PLOIDY + 1, *np.shape(arrays.get("block_PL", ()))[1:]])
+    sizes = {"blocks": n, "block_genotypes": n_likelihoods, **FIXED_DIMENSIONS}
     full = {}
     for spec in BLOCK_ARRAYS:
         if spec.origin is Origin.TRANSIENT and spec.name not in arrays:
             continue
         shape = tuple(sizes[dim] for dim in spec.dims)
-        values = _conform(spec, arrays.get(spec.name), shape, np.zeros(0), place)
+        values = _conform(spec, arrays.get(spec.name), shape, _NO_ROWS, place)
         full[spec.name] = values.astype(np.int64)
     length = full["block_end"] - full["block_start"]
     if "block_depth_sum" not in full:
@@ -279,7 +297,7 @@ def pad_last(values: np.ndarray, size: int) -> np.ndarray:
     """Widen the last axis to ``size`` with the fill value of the type; wider arrays are left as they are."""
     if values.shape[-1] >= size:
         return values
-    value = {"f": FLOAT32_FILL, "T": STRING_FILL, "b": False}.get(values.dtype.kind, INT_FILL)
+    value = {"f": FLOAT32_FILL, "T": STRING_FILL, "b": True}.get(values.dtype.kind, INT_FILL)  # b: a mask
     out = np.full((*values.shape[:-1], size), value, dtype=values.dtype)
     out[..., : values.shape[-1]] = values
     return out
@@ -297,7 +315,8 @@ def write_part(folder: Path, index: int, calls: RegionCalls) -> Path:
     }
     info = PartInfo(
         len(arrays["variant_position"]), len(arrays["block_start"]),
-        len(candidates.get("candidate_position", ())), arrays["variant_allele"].shape[1], ranges,
+        len(candidates.get("candidate_position", ())), arrays["variant_allele"].shape[1],
+        arrays["call_genotype"].shape[2], arrays["block_PL"].shape[1], ranges,
     )  # fmt: skip
     buffer = io.BytesIO()
     members = {name: _pack(values) for name, values in arrays.items()}

@@ -60,11 +60,14 @@ class ArraySpec(NamedTuple):
 
 
 #: Sizes of dimensions that do not depend on the data.
-FIXED_DIMENSIONS = {
-    "ploidy": 2, "FORMAT_SB_dim": 4, "block_genotypes": 3, "candidate_doses": 3, "candidate_sides": 2,
-}  # fmt: skip
-#: Dimensions whose rows are as long as the row's alleles ask for (``row_length``), filled up to the longest.
+FIXED_DIMENSIONS = {"FORMAT_SB_dim": 4, "candidate_doses": 3, "candidate_sides": 2}
+#: Ploidy that every store has room for; a pool's or a polyploid's store has more.
+LEAST_PLOIDY = 2
+#: Dimensions whose rows are as long as the row's alleles and ploidy ask for (``row_length``), filled up to the
+#: longest.
 RAGGED = ("alleles", "alt_alleles", "genotypes", "nonref_genotypes")
+#: Dimensions whose rows say by their own fill how long they are: that is where a row's ploidy stands.
+RAGGED_BY_PLOIDY = ("ploidy", "block_genotypes")
 
 _V = ("variants",)
 _C = ("variants", "samples")
@@ -139,13 +142,14 @@ VARIANT_ARRAYS: tuple[ArraySpec, ...] = (
     _info("RPA", "int8", "R", "Units of the tandem repeat in each allele, REF first", unit="units"),
     _info("HRun", "int8", "1", "Longest homopolymer of the reference that REF or the base before or behind it is part "
           "of, at most 100", unit="bp"),
+    _info("ASKED", "int8", "A", "1 for ALT alleles that were asked for (--alleles), 0 for others"),
 )  # fmt: skip
 
 #: One row per site, a samples axis of length 1 behind it.
 CALL_ARRAYS: tuple[ArraySpec, ...] = (
     ArraySpec(
         "call_genotype", (*_C, "ploidy"), "int8", "", "-1",
-        "Genotype: indices into variant_allele, 0 is REF; -2 in the second place of a haploid call",
+        "Genotype: indices into variant_allele, 0 is REF; -2 in the places behind the ploidy of the call",
         "FORMAT/GT", "1", "String",
     ),
     ArraySpec("call_genotype_phased", _C, "bool", "", "", "Whether the genotype's alleles are phased",
@@ -190,8 +194,8 @@ BLOCK_ARRAYS: tuple[ArraySpec, ...] = (
     ArraySpec("block_MIN_DP", _B, "int16", "reads", "-1", "Least depth in the block", "FORMAT/MIN_DP", "1", "Integer"),
     ArraySpec(
         "block_PL", (*_B, "block_genotypes"), "int16", "Phred", "-1",
-        "Least Phred-scaled likelihood in the block of 0/0, 0/<*> and <*>/<*>, each on its own", "FORMAT/PL", "G",
-        "Integer",
+        "Least Phred-scaled likelihood in the block of 0/0, 0/<*> and <*>/<*> (0 and <*> if haploid, -2 behind), "
+        "each on its own", "FORMAT/PL", "G", "Integer",
     ),
     ArraySpec(
         "block_band", _B, "uint8", "", "",
@@ -283,32 +287,35 @@ def numpy_dtype(spec: ArraySpec) -> np.dtype:
     return np.dtypes.StringDType() if spec.dtype == "string" else np.dtype(spec.dtype)
 
 
-def n_genotypes(n_alleles: Any) -> Any:
-    """Return the number of diploid genotypes of ``n_alleles`` alleles (int or array): the length of a PL row.
+def n_genotypes(n_alleles: Any, ploidy: Any = 2) -> Any:
+    """Return the number of genotypes of ``n_alleles`` alleles (ints or arrays): the length of a PL row.
 
     Examples
     --------
-    >>> n_genotypes(3)
-    6
+    >>> n_genotypes(3), n_genotypes(3, 1), n_genotypes(7, 6)
+    (6, 3, 924)
     """
-    return n_alleles * (n_alleles + 1) // 2
+    number = np.ones_like(n_alleles * np.asarray(ploidy))
+    for k in range(int(np.max(ploidy, initial=0))):
+        number = np.where(k < np.asarray(ploidy), number * (n_alleles + k) // (k + 1), number)
+    return number if number.ndim else int(number)
 
 
-def row_length(dim: str, n_alleles: Any) -> Any:
-    """Return how long a row of ``n_alleles`` alleles (int or array) is along a dimension of RAGGED.
+def row_length(dim: str, n_alleles: Any, ploidy: Any = 2) -> Any:
+    """Return how long a row of ``n_alleles`` alleles (ints or arrays) is along a dimension of RAGGED.
 
     Examples
     --------
-    >>> row_length("nonref_genotypes", 2)
-    3
+    >>> row_length("nonref_genotypes", 2), row_length("nonref_genotypes", 2, 1)
+    (3, 1)
     """
     lengths = {
-        "alleles": lambda n: n,
-        "alt_alleles": lambda n: n - 1,
+        "alleles": lambda n, _: n,
+        "alt_alleles": lambda n, _: n - 1,
         "genotypes": n_genotypes,
-        "nonref_genotypes": lambda n: n_genotypes(n + 1) - n_genotypes(n),
+        "nonref_genotypes": lambda n, p: n_genotypes(n + 1, p) - n_genotypes(n, p),
     }
-    return lengths[dim](n_alleles)
+    return lengths[dim](n_alleles, ploidy)
 
 
 def markdown_table() -> str:

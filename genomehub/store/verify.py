@@ -14,7 +14,7 @@ import numpy as np
 
 from genomehub.errors import StoreError
 from genomehub.store.assembly import index_rows
-from genomehub.store.parts import Arrays, derived_arrays
+from genomehub.store.parts import Arrays, derived_arrays, ploidy_of_rows
 from genomehub.store.schema import (
     CALL_ARRAYS,
     FIXED_DIMENSIONS,
@@ -81,7 +81,7 @@ def _check_layout(store: VariantStore) -> dict[str, int]:
                 raise _fail(store, f"array {spec.name!r} has {size} {dim}, others have {sizes[dim]}")
         _check_type(store, spec, array.dtype)
     for dim in RAGGED:
-        if sizes[dim] != row_length(dim, sizes["alleles"]):
+        if sizes[dim] != row_length(dim, sizes["alleles"], sizes["ploidy"]):
             raise _fail(store, f"{sizes['alleles']} alleles do not give {sizes[dim]} {dim}")
     return sizes
 
@@ -172,9 +172,10 @@ def _row_rules(store: VariantStore, rows: Arrays) -> Iterator[tuple[str, np.ndar
         if values.dtype.kind == "f":
             differs = np.abs(np.nan_to_num(values) - np.nan_to_num(rows[name])) > 0.001
         yield f"has {name} that does not follow from its genotype and alleles", _any(differs)
+    ploidy = ploidy_of_rows(genotype)
     for spec in CALL_ARRAYS + GVCF_ARRAYS:
         if spec.dims[-1] in RAGGED:
-            n = row_length(spec.dims[-1], n_alleles)
+            n = row_length(spec.dims[-1], n_alleles, ploidy)
             beyond = np.arange(rows[spec.name].shape[-1])[None, None, :] >= n[:, None, None]
             yield f"has {spec.name} of a wrong length", _any(np.asarray(is_fill(rows[spec.name]) != beyond))
     likelihoods = rows["call_PL"]

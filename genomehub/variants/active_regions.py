@@ -9,7 +9,7 @@ import numpy as np
 from genomehub.config import CallConfig
 from genomehub.kernels import regions as kernels
 from genomehub.kernels.pileup import CLIPS, DELETION_END, DELETIONS, INSERTIONS, SPANS, Pileup
-from genomehub.variants.pileup import Window
+from genomehub.variants.pileup import Window, substitution_likelihoods
 
 
 def active_substitutions(pileup: Pileup, window: Window, config: CallConfig) -> np.ndarray:
@@ -22,6 +22,9 @@ def active_substitutions(pileup: Pileup, window: Window, config: CallConfig) -> 
     support = others.max(axis=1)
     likelihood = pileup.log10_likelihood
     gain = np.maximum(likelihood[:, 1], likelihood[:, 2]) - likelihood[:, 0]
+    if config.ploidy > 2:
+        of_pool = substitution_likelihoods(pileup, window, config.ploidy)
+        gain = np.maximum(gain, of_pool.max(axis=1) - of_pool[:, 0])
     enough = support >= np.maximum(config.min_support, config.min_support_fraction * counts.sum(axis=1))
     return known & enough & (gain > config.activity_log10)
 
@@ -48,8 +51,10 @@ def _quiet(active: np.ndarray, window: Window) -> np.ndarray:
     return np.where(beside, 0, kernels.distance_to(active)).astype(np.int32)
 
 
-def find_regions(pileup: Pileup, window: Window, config: CallConfig) -> tuple[np.ndarray, np.ndarray]:
-    """Find the active regions of a window.
+def find_regions(
+    pileup: Pileup, window: Window, config: CallConfig, asked: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Find the active regions of a window; rows where ``asked`` ((n_rows,) bool) are active in any case.
 
     Returns
     -------
@@ -59,6 +64,8 @@ def find_regions(pileup: Pileup, window: Window, config: CallConfig) -> tuple[np
     substitution = active_substitutions(pileup, window, config)
     indel, clip = active_indels(pileup, config), active_clips(pileup, config)
     active = substitution | indel | clip
+    if asked is not None:
+        active |= asked
     first = np.flatnonzero(active)
     last = np.where(indel[first], np.maximum(first + 2, pileup.counts[DELETION_END, first]), first + 1)
     reach = np.where(clip[first], config.clip_reach, 0)

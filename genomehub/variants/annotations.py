@@ -70,7 +70,7 @@ def site_columns(called: Called) -> np.ndarray:
     columns = np.full((called.sites.shape[0], MAX_ALLELES), -1, dtype=np.int64)
     first = called.sites[:, 1:2]
     star = called.sites[:, 2:3] - first + 1
-    columns[:, :3] = np.where(
+    columns[:, : called.events.shape[1]] = np.where(
         called.events >= 0, called.events - first + 1,
         np.where(called.events == STAR, star, np.where(called.events == -1, 0, -1)),
     )  # fmt: skip
@@ -205,6 +205,7 @@ def variant_arrays(
         "variant_quality": np.round(called.quality, 2).astype(np.float32),
         "variant_filter": apply_filters(called, notes, texts, config),
         "variant_DP": notes.depth.astype(np.int32),
+        "variant_ASKED": _asked(called, texts != ""),
         **{name: _float32(values) for name, values in infos.items()},
         **tandem_repeats(texts, row, window),
         "variant_HRun": homopolymers(window.reference, row, np.strings.str_len(texts[:, 0])),
@@ -224,8 +225,9 @@ def nonref_genotypes(called: Called, columns: np.ndarray, evidence: Evidence) ->
     """Return (n, genotypes) float64: log10 likelihoods with an allele that the site does not name, or NaN."""
     most_alleles, most_copies = called.places.shape[1], called.genotype.shape[1]
     out = np.full((columns.shape[0], math.comb(most_alleles + most_copies - 1, most_copies - 1)), np.nan)
+    ploidy = np.full(columns.shape[0], most_copies, dtype=np.int64)
     nonref_likelihoods(
-        called.sites, columns, (called.genotype >= 0).sum(axis=1), out, evidence.events, evidence.reads,
+        called.sites, columns, ploidy, out, evidence.events, evidence.reads,
         evidence.haplotypes.region_offsets, evidence.fragments, evidence.fragment_offsets, evidence.fits,
         evidence.model,
     )  # fmt: skip
@@ -311,6 +313,12 @@ def is_indel(texts: np.ndarray) -> np.ndarray:
     """Return (n,) bool: whether any ALT ('*' apart) of (n, alleles) texts differs from REF in length."""
     lengths = np.strings.str_len(texts)
     return ((lengths != lengths[:, :1]) & (lengths > 0) & (texts != "*")).any(axis=1)
+
+
+def _asked(called: Called, exists: np.ndarray) -> np.ndarray:
+    """Return (n, n_alleles - 1) int32: whether each ALT was asked for; missing where none of a site was."""
+    of_site = np.where(called.is_asked.any(axis=1, keepdims=True), called.is_asked, INT_MISSING)
+    return np.where(exists, of_site, INT_FILL)[:, 1:].astype(np.int32)
 
 
 def _float32(values: np.ndarray) -> np.ndarray:

@@ -17,6 +17,7 @@ from genomehub.types import Interval, Records, RegionCalls
 from genomehub.variants import genotypes as rooms
 from genomehub.variants.active_regions import find_regions
 from genomehub.variants.annotations import variant_arrays
+from genomehub.variants.asked import AskedAlleles, asked_events, asked_rows, with_asked
 from genomehub.variants.features import candidate_arrays
 from genomehub.variants.haplotypes import candidate_haplotypes, events_of, spanning_reads, with_assembled
 from genomehub.variants.likelihoods import read_likelihoods
@@ -32,6 +33,7 @@ from genomehub.variants.pileup import (
     usable_reads,
     with_qualities,
 )
+from genomehub.variants.ploidy import genotype_table
 from genomehub.variants.region_reads import select_reads
 
 
@@ -42,11 +44,12 @@ class Genotyped(NamedTuple):
     evidence: rooms.Evidence
     genotypes: kernels.Genotypes
     result: rooms.Posteriors
+    asked: np.ndarray | None
 
 
 def call_interval(
     records: Records, reference: np.ndarray, reference_start: int, interval: Interval, config: CallConfig,
-    features: bool = False,
+    asked: AskedAlleles | None = None, features: bool = False,
 ) -> RegionCalls:  # fmt: skip
     """Call the variants and reference blocks of ``interval``.
 
@@ -57,7 +60,8 @@ def call_interval(
     reference : (n_rows,) uint8, codes of the window
     reference_start : 0-based bp of the window's first base
     interval : what to answer for
-    config : parameters
+    config : parameters; ``ploidy`` is that of all of the interval
+    asked : alleles to report whatever the genotype
     features : describe every candidate site, too (variants.features)
 
     Returns
@@ -70,15 +74,18 @@ def call_interval(
     alignments = as_alignments(records)
     pileup = tally_window(records, alignments, usable, window, config)
     first, last = interval.start - reference_start, interval.end - reference_start
-    regions, has_clips = find_regions(pileup, window, config)
+    asked = asked.in_window(window) if asked is not None else None
+    regions, has_clips = find_regions(pileup, window, config, asked_rows(asked, window))
     # Regions just outside may hold a deletion that reaches in, or an indel that moves in when left-aligned;
     # those behind may hold sites to link with.
     near = (regions[:, 0] < last + max(config.max_region, config.phase_reach)) & (
         regions[:, 1] > first - config.max_region
     )
-    found = genotype_regions(records, alignments, usable, regions[near], has_clips[near], window, config)
+    found = genotype_regions(
+        records, alignments, usable, regions[near], has_clips[near], window, config, asked
+    )
     called, is_called = rooms.select_called(
-        found.sites, found.evidence.events, found.genotypes, found.result, window, config
+        found.sites, found.evidence.events, found.genotypes, found.result, window, config, found.asked
     )
     confidence = reference_confidence(pileup, window, config)
     lower_confidence(confidence, found, ~is_called, config)
@@ -107,7 +114,7 @@ def _features(
 
 def genotype_regions(
     records: Records, alignments: Alignments, usable: np.ndarray, regions: np.ndarray,
-    has_clips: np.ndarray, window: Window, config: CallConfig,
+    has_clips: np.ndarray, window: Window, config: CallConfig, asked: AskedAlleles | None = None,
 ) -> Genotyped:  # fmt: skip
     """Genotype every event of every candidate haplotype of the regions ((n, 2) int64, rows).
 
@@ -124,6 +131,8 @@ def genotype_regions(
             records, alignments, usable, regions[uncertain], config.assembly_flank, window, config
         )
         haplotypes = with_assembled(haplotypes, alignments, wide, uncertain, window, config)
+    if asked is not None:
+        haplotypes, is_asked = with_asked(haplotypes, regions, asked, window)
     events = events_of(haplotypes, regions, window)
     likelihoods, matrix_offsets = read_likelihoods(records, reads, haplotypes, config)
     model = rooms.make_model(config)
@@ -132,7 +141,8 @@ def genotype_regions(
     )
     evidence = rooms.Evidence(records, reads, haplotypes, events, fragments, fragment_offsets, fits, model)
     sites = rooms.group_sites(events)
-    return Genotyped(sites, evidence, *rooms.genotype_all(sites, evidence, window, config))
+    wanted = asked_events(events, is_asked) if asked is not None else None
+    return Genotyped(sites, evidence, *rooms.genotype_all(sites, evidence, window, config), wanted)
 
 
 def lower_confidence(
@@ -141,21 +151,22 @@ def lower_confidence(
     """Where a candidate was looked at and not reported, 0/0 is no surer than that look says; in place."""
     for i in np.flatnonzero(rejected):
         row = found.evidence.events.row[found.sites[i, 1]]
-        is_reference = found.result.genotype[i, 1] == 0
+        is_reference = found.result.genotype[i, -1] == 0
         quality = found.result.genotype_quality[i] if is_reference else 0
         if quality < confidence.genotype_quality[row]:
             confidence.genotype_quality[row] = quality
-            confidence.phred_likelihood[row] = np.maximum(_reference_likelihood(found.genotypes, int(i)), 0)
+            confidence.phred_likelihood[row] = np.maximum(
+                _reference_likelihood(found.genotypes, int(i), config), 0
+            )
 
 
-def _reference_likelihood(genotypes: kernels.Genotypes, site: int) -> np.ndarray:
-    """PL of 0/0, 0/x and x/x with the best x."""
-    n = int(genotypes.n_alleles[site])
-    values = genotypes.log10_likelihood[site]
-    het = max(values[kernels.genotype_number(0, b)] for b in range(1, n))
-    hom = max(values[kernels.genotype_number(a, b)] for b in range(1, n) for a in range(1, b + 1))
-    triple = np.array([values[0], het, hom])
-    return np.minimum(np.rint(-10 * (triple - triple.max())), 9999).astype(np.int32)
+def _reference_likelihood(genotypes: kernels.Genotypes, site: int, config: CallConfig) -> np.ndarray:
+    """PL of 0, 1 ... all chromosomes with the best other alleles."""
+    table = genotype_table(int(genotypes.n_alleles[site]), config.ploidy)
+    values = genotypes.log10_likelihood[site, : table.shape[0]]
+    n_other = (table > 0).sum(axis=1)
+    best = np.array([values[n_other == n].max() for n in range(config.ploidy + 1)])
+    return np.minimum(np.rint(-10 * (best - best.max())), 9999).astype(np.int32)
 
 
 def _occupied(called: rooms.Called, evidence: rooms.Evidence, n_rows: int) -> np.ndarray:

@@ -4,11 +4,9 @@ Sites are looked at as if their likeliest ALT had been called, so that errors an
 the same numbers. Only made on request (``genomehub call --features``).
 """
 
-import itertools
-
 import numpy as np
 
-from genomehub.kernels.genotype import MAX_ALLELES, MAX_GENOTYPES, Genotypes
+from genomehub.kernels.genotype import MAX_ALLELES, Genotypes
 from genomehub.variants.annotations import (
     Observations,
     annotate,
@@ -19,6 +17,7 @@ from genomehub.variants.annotations import (
 )
 from genomehub.variants.genotypes import Called, Evidence, Posteriors, allele_texts, called_alleles
 from genomehub.variants.pileup import Window
+from genomehub.variants.ploidy import genotype_table
 
 #: bp on both sides of POS in which G and C are counted.
 _GC_REACH = 50
@@ -71,14 +70,14 @@ def _stored(values: np.ndarray) -> np.ndarray:
 
 def as_called(sites: np.ndarray, genotypes: Genotypes, result: Posteriors) -> Called:
     """Return the sites with their called alleles or, where none has an ALT, with the likeliest ALT."""
-    table = _genotype_table(result.genotype.shape[1])
+    table = genotype_table(MAX_ALLELES, result.genotype.shape[1])
     rows = np.arange(sites.shape[0])
     of_allele = np.full((sites.shape[0], MAX_ALLELES), -np.inf)
     for a in range(1, MAX_ALLELES):
         has = (table == a).any(axis=1) & (table.max(axis=1) < genotypes.n_alleles[:, None])
         of_allele[:, a] = np.where(has, genotypes.log10_likelihood, -np.inf).max(axis=1)
     best = np.where(genotypes.alleles >= 0, of_allele, -np.inf).argmax(axis=1)
-    places = called_alleles(genotypes, result)
+    places = called_alleles(result.genotype, np.zeros(genotypes.alleles.shape, dtype=bool))
     events = np.where(places >= 0, genotypes.alleles[rows[:, None], np.maximum(places, 0)], -3)
     without = ~(events >= 0).any(axis=1)
     places[without, 1:] = -1
@@ -86,19 +85,13 @@ def as_called(sites: np.ndarray, genotypes: Genotypes, result: Posteriors) -> Ca
     events = np.where(places >= 0, genotypes.alleles[rows[:, None], np.maximum(places, 0)], -3)
     return Called(
         sites, events, places, result.genotype, result.genotype_quality, result.quality,
-        genotypes.log10_likelihood,
+        genotypes.log10_likelihood, np.zeros(places.shape, dtype=bool),
     )  # fmt: skip
-
-
-def _genotype_table(ploidy: int) -> np.ndarray:
-    """Return (genotypes, ploidy) int64: alleles of each genotype in the order of VCF."""
-    rows = itertools.combinations_with_replacement(range(MAX_ALLELES), ploidy)
-    return np.array(sorted(rows, key=lambda genotype: genotype[::-1]), dtype=np.int64)[:MAX_GENOTYPES]
 
 
 def likelihood_by_dose(genotypes: Genotypes, ploidy: int) -> np.ndarray:
     """Return (n, 3) float64: PL of the best genotype with no ALT, with some, and of ALTs only."""
-    table = _genotype_table(ploidy)
+    table = genotype_table(MAX_ALLELES, ploidy)
     exists = table.max(axis=1) < genotypes.n_alleles[:, None]
     dose = (genotypes.alleles >= 0)[:, table].sum(axis=2)
     best = np.stack(

@@ -20,7 +20,7 @@ from genomehub.variants.pileup import Window
 class Phase(NamedTuple):
     """Phase of called sites, as the store names its arrays.
 
-    genotype : (n, 1, 2) int8, alleles of a set's chromosomes in one order; (n, 1) each: phased (bool),
+    genotype : (n, 1, ploidy) int8, alleles of a set's chromosomes in one order; (n, 1) each: phased (bool),
     phase_set (int32, POS of the set's first site, -1 if not phased), quality (int8, -1 if not phased)
     """
 
@@ -40,8 +40,10 @@ def link_called(
     (n, 4) int32, contig, POS of two sites, and Phred that their lesser alleles lie on one chromosome
         (negative: on two)
     """
+    if config.ploidy != 2:
+        return NO_LINKS
     row = evidence.events.row[called.sites[:, 1]]
-    is_het = called.genotype[:, 0] != called.genotype[:, 1]
+    is_het = _is_heterozygous(called.genotype)
     chosen = np.flatnonzero(is_het & (row >= first) & (row < last + config.phase_reach))
     if chosen.size < 2:
         return NO_LINKS
@@ -79,8 +81,9 @@ def phase_calls(
     Parameters
     ----------
     contig, position : (n,) integers, of all called sites, ascending; one site per POS
-    genotype : (n, 1, 2), lesser allele first
-    links : (m, 4) int32, as from link_called; those to sites that are not there are left out
+    genotype : (n, 1, ploidy), lesser allele first
+    links : (m, 4) int32, as from link_called; those to sites that are not there, or are no diploid
+        heterozygotes (behind the edge of a pseudo-autosomal region), are left out
 
     Notes
     -----
@@ -89,17 +92,28 @@ def phase_calls(
     key, ends = _place(contig, position), [_place(links[:, 0], links[:, k]) for k in (1, 2)]
     number = np.stack([np.searchsorted(key, end) for end in ends], axis=1)
     padded = np.append(key, -1)
-    there = np.flatnonzero((padded[number] == np.stack(ends, axis=1)).all(axis=1))
+    is_het = np.append(_is_heterozygous(genotype[:, 0]), False)
+    there = np.flatnonzero(((padded[number] == np.stack(ends, axis=1)) & is_het[number]).all(axis=1))
     number, phred = number[there], links[there, 3].astype(np.int64)
     order = np.lexsort((number[:, 0], number[:, 1]))
     table = np.column_stack([number, phred])[order]
     first, swapped, quality = kernels.join_sites(table, key.size, config.phase_quality)
+    other_order = np.concatenate([genotype[..., 1::-1], genotype[..., 2:]], axis=-1)
     phased = np.bincount(first, minlength=key.size)[first] > 1
     return Phase(
-        np.where(swapped[:, None, None], genotype[..., ::-1], genotype).astype(np.int8),
+        np.where(swapped[:, None, None], other_order, genotype).astype(np.int8),
         phased[:, None],
         np.where(phased, position[first], INT_MISSING).astype(np.int32)[:, None],
         np.where(phased, quality, INT_MISSING).astype(np.int8)[:, None],
+    )
+
+
+def _is_heterozygous(genotype: np.ndarray) -> np.ndarray:
+    """Whether (n, ploidy) allele numbers (-1 missing, -2 fill) are diploid with two different alleles."""
+    return (
+        (genotype[:, :2] >= 0).all(axis=1)
+        & (genotype[:, 2:] < 0).all(axis=1)
+        & (genotype[:, 0] != genotype[:, 1])
     )
 
 

@@ -17,7 +17,6 @@ from genomehub.types import Flag, Records
 #: Records with one of these bits say nothing about the sample's genotypes.
 EXCLUDED = Flag.UNMAPPED | Flag.SECONDARY | Flag.QC_FAIL | Flag.DUPLICATE
 _NO_QUALITY = 255
-_LOG10_HALF = np.log10(0.5)
 #: log10 probability that a read shows an indel where there is none (GATK's reference model: Phred 45).
 _INDEL_ERROR_LOG10 = -4.5
 #: Fewest bp of a tandem repeat by unit length; index 0 is not used.
@@ -120,7 +119,8 @@ class ReferenceConfidence(NamedTuple):
     """How sure 0/0 is at each row.
 
     genotype_quality : (n,) int32, Phred, 0 to the cap
-    phred_likelihood : (n, 3) int32, of 0/0, 0/1 and 1/1 with any other allele as 1; the least is 0
+    phred_likelihood : (n, ploidy + 1) int32, of 0, 1 ... all chromosomes with any other allele; the least
+        is 0
     depth : (n,) int32, bases of sufficient quality and deletions
     covered : (n,) bool, whether any usable read covers the row
     """
@@ -141,17 +141,47 @@ def spanning_reads(pileup: Pileup, first: np.ndarray, last: np.ndarray) -> np.nd
     return np.maximum(pileup.counts[kernels.SPANS, first] - (ended[last + 1] - ended[first + 1]), 0)
 
 
+def substitution_likelihoods(pileup: Pileup, window: Window, ploidy: int) -> np.ndarray:
+    """Return (n_rows, ploidy + 1) float64: log10 likelihoods of 0, 1 ... all chromosomes with another base.
+
+    One and two chromosomes have their own counters. Of more, a base that matches counts for its chance to be
+    drawn (base qualities beside that are neglected), another likewise, which needs no counter of its own.
+    """
+    exact = pileup.log10_likelihood
+    if ploidy <= 2:
+        return exact if ploidy == 2 else exact[:, ::2]
+    counts = pileup.bases.sum(axis=1)
+    same = np.zeros(counts.shape[0])
+    rows = np.flatnonzero(window.reference <= 3)
+    same[rows] = counts[rows, window.reference[rows]]
+    other = counts.sum(axis=1) - same
+    copies = np.arange(1, ploidy)
+    some = np.outer(same, np.log10(1 - copies / ploidy)) + np.outer(other, np.log10(copies / ploidy))
+    return np.concatenate([exact[:, :1], some, exact[:, 2:]], axis=1)
+
+
+def _indel_likelihoods(with_indel: np.ndarray, without: np.ndarray, ploidy: int) -> np.ndarray:
+    """Likewise of an indel, over those of none: from reads that show one, and reads that show none."""
+
+    def over_reference(share: float) -> np.ndarray:
+        drawn = np.log10(share)
+        return without * np.log10(1 - share) + with_indel * (drawn - _INDEL_ERROR_LOG10)
+
+    some = [over_reference(copies / ploidy) for copies in range(1, ploidy)]
+    return np.stack([np.zeros(without.size), *some, 2 * over_reference(0.5)], axis=1)
+
+
 def reference_confidence(pileup: Pileup, window: Window, config: CallConfig) -> ReferenceConfidence:
-    """Compare 0/0 with a heterozygous substitution and with a heterozygous indel, and take the less sure."""
+    """Compare 0/0 with one chromosome that has a substitution, or an indel, and take the less sure."""
     n = window.reference.size
     first = np.maximum(window.tract_start - 1, 0)
     last = np.minimum(window.tract_end, n - 1)
     counts = pileup.counts[:, :n]
     with_indel = counts[kernels.DELETED] + counts[kernels.INSERTIONS] + counts[kernels.DELETIONS]
     without = np.maximum(spanning_reads(pileup, first, last) - with_indel, 0)
-    indel_over_reference = without * _LOG10_HALF + with_indel * (_LOG10_HALF - _INDEL_ERROR_LOG10)
-    indel = np.stack([np.zeros(n), indel_over_reference, 2 * indel_over_reference], axis=1)
-    substitution = pileup.log10_likelihood - pileup.log10_likelihood[:, :1]
+    indel = _indel_likelihoods(with_indel, without, config.ploidy)
+    substitution = substitution_likelihoods(pileup, window, config.ploidy)
+    substitution = substitution - substitution[:, :1]
     use_indel = indel[:, 1] > substitution[:, 1]
     relative = np.where(use_indel[:, None], indel, substitution)
     phred = -10.0 * (relative - relative.max(axis=1, keepdims=True))
@@ -183,7 +213,7 @@ def reference_blocks(
     begin, end = edge[:-1], edge[1:]
     keep = band[begin] > 0
     if not keep.any():
-        return _no_blocks()
+        return _no_blocks(config.ploidy)
     at, length = begin[keep], (end - begin)[keep]
     # reduceat over the beginnings of all runs; runs that are no block are dropped afterwards
     quality = np.minimum.reduceat(confidence.genotype_quality[rows], begin)[keep]
@@ -202,7 +232,7 @@ def reference_blocks(
     }
 
 
-def _no_blocks() -> dict[str, np.ndarray]:
+def _no_blocks(ploidy: int) -> dict[str, np.ndarray]:
     names = ("contig", "start", "end", "GQ", "DP", "MIN_DP", "band", "depth_sum")
     blocks = {f"block_{name}": np.zeros(0, dtype=np.int32) for name in names}
-    return {**blocks, "block_PL": np.zeros((0, 3), dtype=np.int32)}
+    return {**blocks, "block_PL": np.zeros((0, ploidy + 1), dtype=np.int32)}

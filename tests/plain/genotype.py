@@ -35,10 +35,27 @@ def allele_row(row, allele_of_haplotype, n_alleles, cap):
     return out
 
 
-def genotype_likelihoods(rows, n_alleles):
-    """log10 likelihoods in VCF's order of genotypes; each fragment is drawn from either chromosome."""
-    pairs = [(a, b) for b in range(n_alleles) for a in range(b + 1)]
-    return [sum(log10_sum([row[a], row[b]]) - math.log10(2) for row in rows) for a, b in pairs]
+def genotypes(n_alleles, ploidy):
+    """Genotypes in VCF's order: the recursion of the specification, section 1.6.2."""
+    if ploidy == 1:
+        return [(a,) for a in range(n_alleles)]
+    return [(*before, a) for a in range(n_alleles) for before in genotypes(a + 1, ploidy - 1)]
+
+
+def genotype_likelihoods(rows, n_alleles, ploidy=2):
+    """log10 likelihoods in VCF's order of genotypes; each fragment is drawn from any of the chromosomes."""
+    return [
+        sum(log10_sum([row[a] for a in alleles]) - math.log10(ploidy) for row in rows)
+        for alleles in genotypes(n_alleles, ploidy)
+    ]
+
+
+def genotype_priors(rates, ploidy):
+    """log10 priors: the rate of each allele that is there (REF, the first, is free) by its copies."""
+    return [
+        sum(rates[a] - math.log10(alleles.count(a)) for a in set(alleles) if a)
+        for alleles in genotypes(len(rates), ploidy)
+    ]
 
 
 def quality_drop(rows, reverse, quality, left, g, f):

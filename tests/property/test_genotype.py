@@ -12,14 +12,19 @@ from genomehub.config import CallConfig
 from genomehub.kernels import genotype as kernels
 from genomehub.kernels.artefacts import Traits, foreign_reads, quality_drop
 from genomehub.kernels.events import Events
-from genomehub.kernels.genotype import ReadTraits, genotype_number
+from genomehub.kernels.genotype import ReadTraits, genotype_number, homozygote_number
+from genomehub.kernels.pileup import Pileup
 from genomehub.kernels.region_reads import RegionReads
 from genomehub.kernels.statistics import fisher_strand, rank_sum
+from genomehub.store.schema import n_genotypes
 from genomehub.variants.annotations import strand_odds_ratio
 from genomehub.variants.genotypes import make_model
+from genomehub.variants.pileup import make_window, substitution_likelihoods
+from genomehub.variants.ploidy import genotype_numbers, genotype_table
 from genomehub.variants.region_reads import number_fragments
 
 MODEL = make_model(CallConfig())
+PLOIDIES = (1, 2, 3, 4, 6)
 likelihood = st.floats(-12, 0)
 
 
@@ -52,18 +57,21 @@ def matrices(draw):
     return rows, fragments, qualities, alleles
 
 
-@settings(deadline=None)
-@given(matrices())
-def test_genotype_sites__equals_plain(case):
+@pytest.mark.parametrize("ploidy", PLOIDIES)
+@settings(deadline=None, max_examples=40)
+@given(case=matrices())
+def test_genotype_sites__equals_plain(case, ploidy):
+    model = make_model(CallConfig(ploidy=ploidy))
     rows, fragments, qualities, alleles = case
     reads, events = region(rows, fragments, [50, 50], [[a - 1] if a else [] for a in alleles])
+    events = events._replace(ref_length=np.full(2, 2))  # no substitutions, which quality_drop explains
     haplotypes = np.array([0, len(alleles)])
     flat = np.array(rows).ravel()
     mapping_quality = np.array(qualities, np.uint8)
     summed, offsets, fits = kernels.fragment_likelihoods(
-        reads, flat, np.array([0, flat.size]), haplotypes, mapping_quality, MODEL
+        reads, flat, np.array([0, flat.size]), haplotypes, mapping_quality, model
     )
-    by_fragment, expected_fits = plain.fragment_rows(rows, fragments, qualities, [100] * len(rows), MODEL)
+    by_fragment, expected_fits = plain.fragment_rows(rows, fragments, qualities, [100] * len(rows), model)
     assert fits.tolist() == expected_fits
     assert np.allclose(summed, [v for row in by_fragment.values() for v in row])
 
@@ -81,18 +89,21 @@ def test_genotype_sites__equals_plain(case):
         offsets,
         fits,
         np.full(2, -1e6),
-        MODEL,
+        model,
     )
     present = {f for f, fit in zip(fragments, fits, strict=True) if fit}
     table = [
-        plain.allele_row(row, alleles, 3, MODEL.fragment_cap)
+        plain.allele_row(row, alleles, 3, model.fragment_cap)
         for f, row in by_fragment.items()
         if f in present
     ]
-    expected = plain.genotype_likelihoods(table, 3)
+    expected = plain.genotype_likelihoods(table, 3, ploidy)
     assert got.n_fragments[0] == len(present)
     assert got.alleles[0, :4].tolist() == [-1, 0, 1, -3]
-    assert np.allclose(got.log10_likelihood[0, :6], expected)
+    n = len(expected)
+    assert np.allclose(got.log10_likelihood[0, :n], expected)
+    assert not got.log10_likelihood[0, n:].any()
+    assert np.allclose(got.log10_prior[0, :n], plain.genotype_priors([0, -1e6, -1e6], ploidy))
 
 
 def test_genotype_sites__deletion_from_before_is_a_star():
@@ -125,6 +136,37 @@ def test_genotype_sites__deletion_from_before_is_a_star():
 def test_genotype_number__order_of_vcf():
     pairs = [(a, b) for b in range(5) for a in range(b + 1)]
     assert [genotype_number(b, a) for a, b in pairs] == list(range(15))
+
+
+@pytest.mark.parametrize("ploidy", PLOIDIES)
+def test_genotype_table__order_of_vcf(ploidy):
+    for n_alleles in (1, 2, 3, 7):
+        expected = plain.genotypes(n_alleles, ploidy)
+        table = genotype_table(n_alleles, ploidy)
+        assert [tuple(row) for row in table.tolist()] == expected
+        assert genotype_numbers(table).tolist() == list(range(len(expected)))
+        assert n_genotypes(n_alleles, ploidy) == len(expected)
+        for a in range(n_alleles):
+            assert expected[homozygote_number(a, ploidy)] == (a,) * ploidy
+
+
+@settings(deadline=None)
+@given(st.sampled_from(PLOIDIES), st.lists(st.tuples(st.integers(0, 1), st.integers(10, 40)), max_size=12))
+def test_substitution_likelihoods__near_the_exact_ones(ploidy, bases):
+    """Of three and more chromosomes base qualities count approximately: within the error of a base."""
+    counts, exact = np.zeros((1, 2, 4), np.int32), np.zeros((1, 3))
+    expected = np.zeros(ploidy + 1)
+    for other, quality in bases:
+        counts[0, 0, other] += 1
+        error = 10 ** (-quality / 10)
+        match = [1 - error, error / 3][:: -1 if other else 1]
+        exact[0] += np.log10([match[0], sum(match) / 2, match[1]])
+        shares = np.arange(ploidy + 1) / ploidy
+        expected += np.log10((1 - shares) * match[0] + shares * match[1])
+    window = make_window(0, 0, np.zeros(1, np.uint8))
+    got = substitution_likelihoods(Pileup(counts, exact, np.zeros((7, 2), np.int32)), window, ploidy)[0]
+    tolerance = 1e-9 if ploidy <= 2 else 0.06 * len(bases) + 1e-9
+    assert np.abs((got - got[0]) - (expected - expected[0])).max() <= tolerance
 
 
 @st.composite

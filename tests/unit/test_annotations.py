@@ -77,7 +77,7 @@ def filters_of(genotype=(0, 1), alleles=("A", "C"), strand=(10, 10, 10, 10), qua
     )
     nothing = np.zeros((1, 3))
     called = Called(
-        nothing, nothing, nothing, np.array([genotype]), np.array([50]), np.array([quality]), nothing
+        nothing, nothing, nothing, np.array([genotype]), np.array([50]), np.array([quality]), nothing, nothing
     )  # fmt: skip
     sums = {"variant_BaseQRankSum": np.array([np.nan]), "variant_MQRankSum": np.array([z])}
     annotations = Annotations(

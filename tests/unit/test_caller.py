@@ -37,7 +37,7 @@ def shifted(records, distance=START):
 
 def call(reference, records, first=0, last=LENGTH, config=CONFIG, features=False):
     interval = Interval(0, START + first, START + last)
-    return call_interval(shifted(records), codes(reference), START, interval, config, features)
+    return call_interval(shifted(records), codes(reference), START, interval, config, features=features)
 
 
 def genotypes(calls):

@@ -86,6 +86,7 @@ def test_commands__quoted_for_a_shell(folder):
         "--vcf", "results/samples/NA1/NA1.vcf.gz", "--gvcf", "results/samples/NA1/NA1.g.vcf.gz",
     ]  # fmt: skip
     assert commands.regions(run) == f"--regions {folder}/c.bed"
+    assert {commands.sex(run, name) for name in run.samples} <= {"--sex auto", "--sex female", "--sex male"}
     assert commands.truth(run, "NA1") == {"truth": f"{folder}/t.vcf.gz", "confident": f"{folder}/c.bed"}
     assert (commands.truth(run, "NA2"), commands.confident(run, "NA2")) == ({}, "")
 

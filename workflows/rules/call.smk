@@ -20,8 +20,9 @@ rule call:
     params:
         exports=lambda wildcards: commands.exports(RUN, wildcards.sample),
         regions=commands.regions(RUN),
+        sex=lambda wildcards: commands.sex(RUN, wildcards.sample),
     message:
         "{wildcards.sample}: call variants"
     shell:
         "genomehub --cost {output.cost:q} call --threads {threads} -r {input.reference:q}"
-        " --sample {wildcards.sample:q} -o {output.calls:q} {params.exports} {params.regions} {input.alignments:q} > {log:q} 2>&1"
+        " --sample {wildcards.sample:q} -o {output.calls:q} {params.exports} {params.regions} {params.sex} {input.alignments:q} > {log:q} 2>&1"
