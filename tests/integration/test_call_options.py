@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pysam
 import pytest
 from builders.alignment_files import make_reference, write_bam
@@ -95,10 +96,13 @@ def test_call__ploidy_by_regions(reference, bam, tmp_path):
     assert store["call_genotype_mask"][:, 0].tolist() == [[False, True, True, True], [False] * 4]
     likelihoods = store["call_PL"][:, 0]
     assert (likelihoods != -2).sum(axis=1).tolist() == [2, 5]
+    assert (store["nonref_PL"][:, 0] != -2).sum(axis=1).tolist() == [1, 10]
     assert store["variant_AN"].tolist() == [1, 4]
     assert store.attributes["provenance"]["ploidy_spans"][0] == [NAME, 2_900, 3_100, 1]
     lines = [line.split("\t") for line in (tmp_path / "o.vcf").read_text().splitlines() if line[0] != "#"]
     assert [line[9].split(":")[0] for line in lines] == ["1", "0/0/1/1"]
+    calls = [r.samples[0] for r in records(tmp_path / "o.g.vcf") if len(r.alts) == 2]
+    assert [(len(sample["PL"]), min(sample["PL"])) for sample in calls] == [(3, 0), (15, 0)]
     blocks = [r for r in records(tmp_path / "o.g.vcf") if r.alts[0].startswith("<")]
     genotypes = {(r.start, r.stop): r.samples[0]["GT"] for r in blocks}
     for (start, end), genotype in genotypes.items():
@@ -110,7 +114,7 @@ def test_call__ploidy_by_regions(reference, bam, tmp_path):
 
 
 def test_call__haploid(reference, bam, tmp_path, capsys):
-    options = ("--ploidy", 1, "--gvcf", tmp_path / "o.g.vcf.gz", "--json")
+    options = ("--ploidy", 1, "--gvcf", tmp_path / "o.g.vcf.gz", "--json", "--features")
     assert call(reference, bam, tmp_path / "o.vcz", *options) == 0
     assert json.loads(capsys.readouterr().out)["sex"] == "unknown"
     assert verify_variants(tmp_path / "o.vcz")["blocks"] > 0
@@ -119,6 +123,9 @@ def test_call__haploid(reference, bam, tmp_path, capsys):
     assert store["variant_position"][sure].tolist() == [SNV + 1]  # the only one on both haplotypes
     assert store["call_genotype"][sure, 0].tolist() == [[1, -2]]
     assert all(len(r.samples[0]["GT"]) == 1 for r in records(tmp_path / "o.g.vcf.gz"))
+    none, some, only = store["candidate_PL"][store["candidate_called"]].T
+    assert (some == 9999).all()  # one chromosome has the ALT or has it not
+    assert (np.minimum(none, only) == 0).all()
 
 
 @pytest.mark.parametrize(
@@ -157,6 +164,7 @@ def test_call__alleles(reference, bam, tmp_path):
             SEQUENCE[HOMOPOLYMER + 1],
         ),  # not leftmost
         (16_000, SEQUENCE[16_000], other(16_000)),  # no reads there
+        (16_003, SEQUENCE[16_003], other(16_003)),  # nor there, in the same region
         (25_000, "N", "A"),
         (9_000, SEQUENCE[9_000], "<DEL>"),
     )
@@ -164,12 +172,13 @@ def test_call__alleles(reference, bam, tmp_path):
     assert call(reference, bam, tmp_path / "o.vcz", *options) == 0
     verify_variants(tmp_path / "o.vcz")
     rows = {r.pos - 1: r for r in records(tmp_path / "o.vcf")}
-    places = {SNV, ABSENT, ABSENT + 700, HOMOPOLYMER - 1, 16_000}
+    places = {SNV, ABSENT, ABSENT + 700, HOMOPOLYMER - 1, 16_000, 16_003}
     assert set(rows) == places | {DELETION, INSERTION}
     assert {place for place, r in rows.items() if "ASKED" in r.info} == places
     genotypes = {place: r.samples[0]["GT"] for place, r in rows.items()}
     assert genotypes[SNV] == (1, 1)
-    assert [genotypes[place] for place in sorted(places - {SNV})] == [(0, 0)] * 3 + [(None, None)]
+    assert [genotypes[place] for place in sorted(places - {SNV})] == [(0, 0)] * 3 + [(None, None)] * 2
+    assert [rows[place].samples[0]["PL"] for place in (16_000, 16_003)] == [(0, 0, 0)] * 2
     absent = rows[ABSENT]
     assert (absent.alts, absent.info["ASKED"], absent.samples[0]["AD"][1]) == ((other(ABSENT),), (1,), 0)
     assert absent.samples[0]["GQ"] >= 30
