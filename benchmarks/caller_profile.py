@@ -16,7 +16,8 @@ from aligner_profile import REST, START_UP, Clocks, install, peak_rss
 
 #: Stage, module in which the pipeline looks the function up, name there.
 STAGES = (
-    ("decode", "genomehub.formats.alignment_reader", "AlignmentReader.fetch"),
+    ("gap costs", "genomehub.pipeline.call", "calibrated"),
+    ("decode", "genomehub.pipeline.call", "_fetch"),
     ("counters", "genomehub.variants.caller", "make_window"),
     ("counters", "genomehub.variants.caller", "with_qualities"),
     ("counters", "genomehub.variants.caller", "usable_reads"),
@@ -32,7 +33,9 @@ STAGES = (
     ("genotypes", "genomehub.variants.genotypes", "group_sites"),
     ("genotypes", "genomehub.variants.genotypes", "genotype_all"),
     ("report", "genomehub.variants.genotypes", "select_called"),
-    ("report", "genomehub.variants.genotypes", "variant_arrays"),
+    ("report", "genomehub.variants.caller", "variant_arrays"),
+    ("phase", "genomehub.variants.caller", "link_called"),
+    ("phase", "genomehub.pipeline.call", "_phased"),
     ("reference blocks", "genomehub.variants.caller", "reference_confidence"),
     ("reference blocks", "genomehub.variants.caller", "lower_confidence"),
     ("reference blocks", "genomehub.variants.caller", "reference_blocks"),
