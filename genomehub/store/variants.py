@@ -22,7 +22,7 @@ from genomehub.errors import NotFoundError, StoreError
 from genomehub.files import atomic_output, os_error, remove, require_writable_parent
 from genomehub.store import parts
 from genomehub.store.assembly import BLOCKS_CHUNK, ROWS, STORED_BLOCKS, VARIANTS_CHUNK, Labels, assemble
-from genomehub.store.schema import BY_NAME, FORMAT_VERSION, STORED
+from genomehub.store.schema import BY_NAME, FORMAT_VERSION, LEAST_PLOIDY, RAGGED_BY_PLOIDY, STORED
 from genomehub.types import NO_LINKS, Contig, Interval, RegionCalls
 
 
@@ -107,7 +107,7 @@ class VariantStoreWriter:
         return found
 
     def column(self, name: str) -> np.ndarray:
-        """One array of all rows of variants, without a ragged axis, as the regions gave it.
+        """One array of all rows of variants, without an axis of alleles, as the regions gave it.
 
         Raises
         ------
@@ -115,6 +115,9 @@ class VariantStoreWriter:
             A region has not been written.
         """
         columns = [parts.read_part(path, [name])[name] for path in self._all_parts()]
+        if BY_NAME[name].dims[-1] in RAGGED_BY_PLOIDY:
+            width = max((column.shape[-1] for column in columns), default=LEAST_PLOIDY)
+            columns = [parts.pad_last(column, width) for column in columns]
         return np.concatenate(columns) if columns else parts.missing_array(BY_NAME[name], (0, 1, 2))
 
     def links(self) -> np.ndarray:
