@@ -20,7 +20,7 @@ from genomehub.pipeline.call import call_partition
 from genomehub.store import parts
 from genomehub.store.reference import Reference
 from genomehub.types import Interval
-from genomehub.variants.genotypes import filter_descriptions
+from genomehub.variants.annotations import filter_descriptions
 
 LENGTH = 3_000
 SEQUENCE = random_sequence(LENGTH, seed=71)
