@@ -1,9 +1,5 @@
-"""Damaged files of reads by chance, and what must be true of each: all of it comes out, or one sentence.
+"""Damaged files of reads by chance, and what must be true of each: all of it comes out, or one sentence."""
 
-Runs in processes of its own (see tests/fuzz): a crash or a hang ends the process, and ``started`` says where.
-"""
-
-import faulthandler
 import functools
 import gzip
 import itertools
@@ -12,6 +8,7 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
+from builders.fuzz_run import ends_well
 from plain import bam as plain_bam
 from plain import fastq as plain_fastq
 
@@ -26,7 +23,6 @@ from genomehub.store.reference import Reference
 from genomehub.types import InsertSizeModel, ReadGroup
 
 GROUP = ReadGroup("g", "s", "l")
-HANG_SECONDS = 60
 _SIZES = InsertSizeModel(400.0, 100.0, 100, 800, 0)
 
 
@@ -138,19 +134,10 @@ def run_cases(kind, files, seeds, folder, reference):
     folder.mkdir(parents=True, exist_ok=True)
     n_accepted = 0
     for seed in seeds:
-        (folder / "started").write_text(f"{kind} {seed}")
-        faulthandler.dump_traceback_later(HANG_SECONDS, exit=True)
         path = folder / "damaged"
         path.write_bytes(damage(random.Random(f"{kind} {seed}"), files[0], kind))
-        try:
+        with ends_well(kind, seed, folder, InputError):
             n_accepted += run_case(kind, path, files, folder, reference)
-        except InputError as error:
-            if not str(error).strip() or "\n" in str(error):
-                raise AssertionError(f"{kind} {seed}: is no sentence: {error!r}") from error
-        except BaseException as error:
-            raise AssertionError(f"{kind} {seed}: {type(error).__name__}: {error}") from error
-        finally:
-            faulthandler.cancel_dump_traceback_later()
     return n_accepted
 
 

@@ -1,16 +1,13 @@
-"""Damaged alignments by chance under the caller: calls that fit the store, or one sentence.
+"""Damaged alignments by chance under the caller: calls that fit the store, or one sentence."""
 
-Runs in processes of its own (see tests/fuzz): a crash or a hang ends the process, and ``started`` says where.
-"""
-
-import faulthandler
 import random
 import struct
 import zlib
 
 import pysam
 from builders.calling import aligned_read, apply_edits, random_sequence, segments
-from builders.fuzzing import HANG_SECONDS, bgzf_of, mutate_blocks, mutate_bytes
+from builders.fuzz_run import ends_well
+from builders.fuzzing import bgzf_of, mutate_blocks, mutate_bytes
 
 from genomehub.config import CallConfig
 from genomehub.errors import GenomehubError
@@ -145,18 +142,9 @@ def run_call_cases(kind, whole, seeds, folder, reference):
     genome, n_called = Reference.open(reference), 0
     call_file(genome, written(folder, "bam", whole["bam"], whole["bai"]))  # kernels are loaded, or compiled
     for seed in seeds:
-        (folder / "started").write_text(f"{kind} {seed}")
-        faulthandler.dump_traceback_later(HANG_SECONDS, exit=True)
         data, index = damaged_files(random.Random(f"{kind} {seed}"), kind, whole)
         path = written(folder, "cram" if kind.startswith("cra") else "bam", data, index)
-        try:
+        with ends_well(kind, seed, folder, GenomehubError):
             call_file(genome, path)
             n_called += 1
-        except GenomehubError as error:
-            if not str(error).strip() or "\n" in str(error):
-                raise AssertionError(f"{kind} {seed}: is no sentence: {error!r}") from error
-        except BaseException as error:
-            raise AssertionError(f"{kind} {seed}: {type(error).__name__}: {error}") from error
-        finally:
-            faulthandler.cancel_dump_traceback_later()
     return n_called

@@ -5,22 +5,18 @@ Never another exception, a crash, a hang or lost reads. Seeds are fixed; a failu
 """
 
 import gzip
-import multiprocessing
-import time
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import pysam
 import pytest
 from builders import alignment_files as build
+from builders.fuzz_run import run_for
 from builders.fuzzing import bgzf_of, run_cases
 
 from genomehub.pipeline.reference import build_reference
 
 DATA = Path("reference_data")
 _PAIRS = 40
-_CASES_PER_TASK = 20
 #: Cases of each kind; a CRAM is decoded in a process of its own, which takes its time to start.
 CASES = {
     "single": 1200,
@@ -32,10 +28,7 @@ CASES = {
     "cram-check": 1600,
     "cram": 60,
 }
-#: No task starts after so many seconds, so that a slow machine does fewer cases instead of taking longer.
 _SECONDS = 60
-_LEAST = 0.2
-_TASKS_AT_A_TIME = 8
 
 
 def fastq_records(end):
@@ -82,34 +75,7 @@ def files(tmp_path_factory):
 
 def test_damaged_files__reads_or_a_sentence(files, tmp_path):
     whole, reference = files
-    tasks = [
-        (
-            kind,
-            whole[kind],
-            range(start, min(start + _CASES_PER_TASK, n)),
-            tmp_path / f"{kind}.{start}",
-            reference,
-        )
-        for kind, n in CASES.items()
-        for start in range(0, n, _CASES_PER_TASK)
-    ]
-    tasks.sort(key=lambda task: task[2].start)  # a bit of every kind first
-    accepted, n_cases, end = dict.fromkeys(CASES, 0), 0, None
-    with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as pool:
-        for first in range(0, len(tasks), _TASKS_AT_A_TIME):
-            if end is not None and time.monotonic() > end:
-                break
-            batch = tasks[first : first + _TASKS_AT_A_TIME]
-            try:
-                for task, n in zip(batch, pool.map(run_cases, *zip(*batch, strict=True)), strict=True):
-                    accepted[task[0]] += n
-                    n_cases += len(task[2])
-            except BrokenProcessPool:
-                started = [path.read_text() for path in tmp_path.rglob("started")]
-                pytest.fail(f"a process crashed or hung in one of: {', '.join(started[-_TASKS_AT_A_TIME:])}")
-            end = end or time.monotonic() + _SECONDS  # kernels are loaded by the first tasks
-    print(f"{n_cases} damaged files; accepted: {accepted}")
-    assert n_cases > _LEAST * sum(CASES.values())
+    accepted = run_for(_SECONDS, run_cases, CASES, whole, tmp_path, reference)
     assert all(accepted[kind] for kind in CASES if not kind.startswith("cram")), accepted
 
 
