@@ -60,13 +60,14 @@ def profile(reference: Path, bam: Path, bed: Path, folder: Path) -> dict[str, An
 
 def _main(reference: str, bam: str, bed: str, folder: str) -> None:
     from genomehub.pipeline import call
+    from genomehub.pipeline.call_scope import CallScope
 
     clocks = Clocks()
     missing = install(clocks, STAGES)
     started, clocks.peak = time.process_time(), peak_rss()
     start_rss = clocks.peak
     store, vcf = Path(folder) / "profile.vcz", Path(folder) / "profile.vcf.gz"
-    call.call(reference, bam, store, vcf=vcf, regions=bed, threads=1)
+    call.call(reference, bam, store, CallScope(bed), call.Exports(vcf), threads=1)
     total = time.process_time()
     stages = {START_UP: started, **{stage: clocks.seconds[stage] for stage, _, _ in STAGES}}
     stages[REST] = total - sum(stages.values())

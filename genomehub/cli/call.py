@@ -88,13 +88,18 @@ def command(
     Example:
       genomehub call -r GRCh38.ref -o NA12878.vcz --vcf NA12878.vcf.gz NA12878.bam
     """
-    from genomehub.pipeline.call import call  # loads the kernels
+    from genomehub.pipeline.call import Exports, call  # loads the kernels
+    from genomehub.pipeline.call_scope import CallScope
 
     config = CallConfig(
         min_mapping_quality=min_mapping_quality, partition_bp=partition_bp, calibrate=calibrate, ploidy=ploidy
     )
+    scope = CallScope(**{name: options.pop(name) for name in CallScope._fields})
+    exports = Exports(**{name: options.pop(name) for name in Exports._fields})
     with TerminalProgress() as progress:
-        summary = call(reference, alignments, output, config=config, progress=progress, **options)
+        summary = call(
+            reference, alignments, output, scope, exports, config=config, progress=progress, **options
+        )
     _log.info(
         "%s: sample %s, %d sites, %d pass (%d SNVs, %d indels), %s bp of reference blocks",
         output, summary.sample, summary.n_variants, summary.n_pass, summary.n_snvs, summary.n_indels,

@@ -8,7 +8,6 @@ import dataclasses
 import functools
 import hashlib
 import json
-import logging
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -22,25 +21,34 @@ from genomehub.errors import ConfigError, InputError
 from genomehub.files import require_writable_parent
 from genomehub.formats.alignment_depth import select_records, thinned
 from genomehub.formats.alignment_reader import AlignmentReader, concatenate_records
-from genomehub.formats.bed import read_bed, read_targets
 from genomehub.formats.vcf import NONREF_ALLELES, write_gvcf, write_vcf
-from genomehub.formats.vcf_reader import read_alleles
-from genomehub.pipeline.ploidy import Ploidies, plan_ploidy
+from genomehub.pipeline.call_scope import CallScope, plan_call
 from genomehub.pipeline.workers import Workers
 from genomehub.store.reference import Reference
 from genomehub.store.variants import VariantStore, VariantStoreWriter
-from genomehub.types import Contig, Interval, NoProgress, Progress, Records, RegionCalls
+from genomehub.types import Interval, NoProgress, Progress, Records, RegionCalls
 from genomehub.variants.annotations import filter_descriptions
-from genomehub.variants.asked import LONGEST, AskedAlleles
+from genomehub.variants.asked import AskedAlleles
 from genomehub.variants.caller import call_interval
 from genomehub.variants.error_model import Slippage
 from genomehub.variants.phasing import phase_calls
 from genomehub.variants.pileup import EXCLUDED
 from genomehub.variants.ploidy import PloidyMap
 
-_log = logging.getLogger("genomehub.call")
 #: Parameters that say how the work is cut; results do not depend on them, so the store does not name them.
 _WITHOUT_EFFECT = ("partition_bp",)
+
+
+class Exports(NamedTuple):
+    """What to write beside the store; compressed and indexed if the name ends in .gz.
+
+    vcf, gvcf : calls; calls and reference blocks
+    gvcf_allele : name of the unnamed allele in the gVCF, one of formats.vcf.NONREF_ALLELES
+    """
+
+    vcf: str | os.PathLike[str] | None = None
+    gvcf: str | os.PathLike[str] | None = None
+    gvcf_allele: str = NONREF_ALLELES[0]
 
 
 class CallSummary(NamedTuple):
@@ -101,15 +109,8 @@ def call(
     reference_path: str | os.PathLike[str],
     alignments: str | os.PathLike[str],
     output: str | os.PathLike[str],
-    vcf: str | os.PathLike[str] | None = None,
-    gvcf: str | os.PathLike[str] | None = None,
-    gvcf_allele: str = NONREF_ALLELES[0],
-    regions: str | os.PathLike[str] | None = None,
-    targets: str | os.PathLike[str] | None = None,
-    padding: int = 0,
-    alleles: str | os.PathLike[str] | None = None,
-    sex: str = "auto",
-    ploidy_regions: str | os.PathLike[str] | None = None,
+    scope: CallScope | None = None,
+    exports: Exports | None = None,
     sample: str | None = None,
     features: bool = False,
     config: CallConfig | None = None,
@@ -124,13 +125,7 @@ def call(
     reference_path : reference directory
     alignments : sorted, indexed BAM or CRAM
     output : folder of the variant store; an earlier store there is replaced at the end
-    vcf, gvcf : further outputs, compressed and indexed if they end in .gz
-    gvcf_allele : name of the unnamed allele in the gVCF, one of formats.vcf.NONREF_ALLELES
-    regions : BED of the intervals to call; all of the genome without it
-    targets : BED of what was enriched, to call with ``padding`` bp on both sides, in place of ``regions``
-    alleles : VCF of alleles to genotype and report whatever the genotype
-    sex : "male", "female", "unknown" or "auto" (from the depths of X and Y): ploidy of X and Y
-    ploidy_regions : BED with the ploidy in its fourth column, in place of the sex (see pipeline.ploidy)
+    scope, exports : what to call, and what to write besides; all of the genome, nothing
     sample : which sample of the file, or its name if the file has none
     features : keep what is known of every candidate site, reported or not, as candidate_* arrays of the store
     config, threads, progress : parameters, cores (None: all), who watches
@@ -146,21 +141,20 @@ def call(
         The disk is full or an output folder cannot be written.
     """
     config, progress = config or CallConfig(), progress or NoProgress()
+    exports = exports or Exports()
     reference = Reference.open(reference_path)
-    intervals = _intervals(reference, regions, targets, padding)
-    enriched = intervals if targets is not None else None
-    asked = _asked(alleles, reference) if alleles is not None else None
-    with AlignmentReader(alignments, reference) as reader:
-        name, groups = choose_sample(reader, sample)
-        ploidies = plan_ploidy(reference, reader, groups, intervals, enriched, config, sex, ploidy_regions)
-        if config.calibrate:
-            config = calibrated(reference, reader, intervals, config, groups)
-    for path in (output, vcf, gvcf):
+    for path in (output, exports.vcf, exports.gvcf):
         if path is not None:
             require_writable_parent(path)
     _refuse_to_replace(Path(output))
-    partitions = list(cut(ploidies.map.cut(intervals), config.partition_bp))
-    attributes = {**source_attributes(config), **_plan_attributes(reference, ploidies, asked)}
+    with AlignmentReader(alignments, reference) as reader:
+        name, groups = choose_sample(reader, sample)
+        plan = plan_call(scope or CallScope(), reference, reader, groups, config)
+        if config.calibrate:
+            config = calibrated(reference, reader, plan.intervals, config, groups)
+    ploidies = plan.ploidies.map
+    partitions = list(cut(ploidies.cut(plan.intervals), config.partition_bp))
+    attributes = {**source_attributes(config), **plan.attributes(reference.contigs)}
     identity = _identity(Path(alignments))
     writer = VariantStoreWriter(
         output, name, reference.contigs, reference.digest, filter_descriptions(config), partitions,
@@ -168,19 +162,19 @@ def call(
         with_candidates=features, depth_filter=("HighDepth", config.high_depth),
     )  # fmt: skip
     task = CallTask(
-        str(reference.path), str(Path(alignments).absolute()), identity, config, groups, ploidies.map, asked,
+        str(reference.path), str(Path(alignments).absolute()), identity, config, groups, ploidies, plan.asked,
         features,
     )  # fmt: skip
     _run(task, partitions, writer, threads, scheduler_file, progress)
     peaks = {"calling": peak_rss_bytes()}
     store = VariantStore.open(writer.finalise(_phased(writer, config)))
     peaks["joining"] = peak_rss_bytes()
-    if vcf is not None:
-        write_vcf(store, vcf)
-    if gvcf is not None:
-        write_gvcf(store, reference, gvcf, gvcf_allele)
+    if exports.vcf is not None:
+        write_vcf(store, exports.vcf)
+    if exports.gvcf is not None:
+        write_gvcf(store, reference, exports.gvcf, exports.gvcf_allele)
     peaks["exporting"] = peak_rss_bytes()
-    return summarise(store, name, len(partitions), ploidies.sex.value, peaks)
+    return summarise(store, name, len(partitions), plan.ploidies.sex.value, peaks)
 
 
 def _phased(writer: VariantStoreWriter, config: CallConfig) -> dict[str, np.ndarray]:
@@ -283,60 +277,6 @@ def choose_sample(reader: AlignmentReader, sample: str | None) -> tuple[str, tup
             f"{reader.path}: holds no sample {sample!r}, but {', '.join(names)}. Name one of these."
         )
     return sample, tuple(i for i, group in enumerate(reader.read_groups) if group.sample == sample)
-
-
-def _intervals(
-    reference: Reference, regions: str | os.PathLike[str] | None, targets: str | os.PathLike[str] | None,
-    padding: int,
-) -> list[Interval]:  # fmt: skip
-    if regions is not None and targets is not None:
-        raise ConfigError(
-            f"regions {regions} and targets {targets}: both say what to call. Give one of them: regions are "
-            "called as they are, targets with padding."
-        )
-    if padding and targets is None:
-        raise ConfigError(
-            f"padding {padding}: widens targets, but none are given. Name their BED (--targets)."
-        )
-    if targets is not None:
-        return read_targets(targets, reference, padding)
-    return read_bed(regions, reference) if regions is not None else whole_genome(reference.contigs)
-
-
-def _asked(path: str | os.PathLike[str], reference: Reference) -> AskedAlleles:
-    alleles, n_left_out = read_alleles(path, reference, LONGEST)
-    if n_left_out:
-        _log.warning(
-            "%s: %d alleles are left out: they spell no bases, exceed %d bp or are on contigs that the "
-            "reference lacks", path, n_left_out, LONGEST,
-        )  # fmt: skip
-    sizes = [len(allele.alt) for allele in alleles]
-    letters = np.frombuffer("".join(allele.alt for allele in alleles).encode(), dtype=np.uint8)
-    return AskedAlleles(
-        np.array([allele.contig_index for allele in alleles], dtype=np.int32),
-        np.array([allele.start for allele in alleles], dtype=np.int64),
-        np.array([len(allele.ref) for allele in alleles], dtype=np.int64),
-        np.searchsorted(np.frombuffer(b"ACGT", dtype=np.uint8), letters).astype(np.uint8),
-        np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64),
-    )
-
-
-def _plan_attributes(reference: Reference, ploidies: Ploidies, asked: AskedAlleles | None) -> dict[str, Any]:
-    """Return what the store says of sex, ploidy and of the alleles that were asked for."""
-    spans = [
-        [reference.contigs[span.interval.contig_index].name, *span.interval[1:], span.ploidy]
-        for span in ploidies.map.spans
-    ]
-    told = {"sex": ploidies.sex.value, "sex_from": ploidies.sex_from, "ploidy_spans": spans}
-    if asked is None:
-        return told
-    digest = hashlib.sha256(b"".join(np.ascontiguousarray(column).tobytes() for column in asked))
-    return {**told, "alleles_sha256": digest.hexdigest()}
-
-
-def whole_genome(contigs: Sequence[Contig]) -> list[Interval]:
-    """Return one interval per contig."""
-    return [Interval(index, 0, contig.length) for index, contig in enumerate(contigs)]
 
 
 def cut(intervals: Sequence[Interval], size: int) -> Iterator[Interval]:

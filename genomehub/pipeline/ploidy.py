@@ -1,6 +1,6 @@
 """The ploidy of a sample's genome: from its sex, told or read off the alignments, or from a BED.
 
-Joins ``variants.ploidy``, which knows builds and rules, with files. Used by ``pipeline.call``.
+Joins ``variants.ploidy``, which knows builds and rules, with files. Used by ``pipeline.call_scope``.
 """
 
 import logging

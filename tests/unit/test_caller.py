@@ -286,7 +286,7 @@ def _covered(parts):
 
 
 def _subset(records, keep):
-    from genomehub.pipeline.call import select_records
+    from genomehub.formats.alignment_depth import select_records
 
     return select_records(records, keep)
 

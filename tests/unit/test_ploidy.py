@@ -20,6 +20,14 @@ def contigs(*named):
     return tuple(Contig(name, length, "", "") for name, length in named)
 
 
+@pytest.fixture
+def heard(caplog, monkeypatch):
+    """What the package warns of, also behind a command that ran in this process and took its log."""
+    monkeypatch.setattr(logging.getLogger("genomehub"), "propagate", True)
+    caplog.set_level(logging.WARNING, logger="genomehub")
+    return caplog
+
+
 B37 = contigs(("20", 63_025_520), ("X", X37), ("Y", Y37), ("MT", MT))
 HG38 = contigs(("chr20", 64_444_167), ("chrX", X38), ("chrY", Y38), ("chrM", MT))
 
@@ -107,16 +115,16 @@ def planned(genome, sex="auto", config=None, intervals=None, **options):
     ("x", "y", "expected"),
     [(15, 9, "male"), (30, 0.3, "female"), (30, 10, "unknown"), (15, 0, "unknown"), (22, 3, "unknown")],
 )
-def test_plan_ploidy__sex_from_coverage(x, y, expected, caplog):
+def test_plan_ploidy__sex_from_coverage(x, y, expected):
     plan = planned(Genome({"20": 30, "X": x, "Y": y, "MT": 2_000}))
     assert (plan.sex.value, plan.sex_from) == (expected, "coverage")
     assert plan.map.of(Interval(1, 50_000_000, 50_000_001)) == (1 if expected == "male" else 2)
 
 
-def test_plan_ploidy__few_reads_are_no_woman(caplog):
+def test_plan_ploidy__few_reads_are_no_woman(heard):
     plan = planned(Genome({"20": 0.2, "X": 0.2, "Y": 0, "MT": 0}))
     assert plan.sex is Sex.UNKNOWN
-    assert "too few reads on autosomes" in caplog.text
+    assert "too few reads on autosomes" in heard.text
 
 
 def test_plan_ploidy__nothing_is_read_if_neither_x_nor_y_is_called():
@@ -132,12 +140,12 @@ def test_plan_ploidy__of_targets():
     assert genome.n_fetched < 150  # a small target is looked at once
 
 
-def test_plan_ploidy__contig_of_no_known_build(caplog):
+def test_plan_ploidy__contig_of_no_known_build(heard):
     genome = Genome({})
     genome.contigs = contigs(("X", 5_000))
     plan = planned(genome, "male", intervals=[Interval(0, 0, 5_000)])
     assert plan.map.spans == ()
-    assert "contig X of 5,000 bp is of neither GRCh37 nor GRCh38" in caplog.text
+    assert "contig X of 5,000 bp is of neither GRCh37 nor GRCh38" in heard.text
 
 
 @pytest.mark.parametrize(
@@ -160,7 +168,7 @@ MIDDLE = "GATCCGTATTACGCAAAAAAAAAATGCTACGATCGGTACC"
 
 def called(haplotypes, ploidy, depth=40):
     """Sites that the caller finds in reads of ``haplotypes`` (lists of edits), mixed in equal shares."""
-    from genomehub.pipeline.call import select_records
+    from genomehub.formats.alignment_depth import select_records
     from genomehub.variants.caller import call_interval
 
     reference = random_sequence(500, seed=21) + MIDDLE + random_sequence(460, seed=22)
