@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pysam
@@ -43,33 +42,51 @@ def inputs(tmp_path_factory):
     haplotypes = [apply_edits(SEQUENCE, edits) for edits in ([], EDITS)]
     reads = [aligned_read(*h, begin, 100) for h in haplotypes for begin in range(0, LENGTH - 100, 8)]
     bam = write_bam(folder / "in.bam", head, segments(head, reads))
-    assert run(arguments(reference.path, bam, folder / "o.vcz")[2:]) == 0
+    assert run(arguments(reference.path, bam, folder / "o.vcz")) == 0
     return reference.path, bam, files(folder / "o.vcz")
 
 
 def arguments(reference, bam, output):
     options = ["-q", "-t", "1", "--partition-bp", "1000", "-r", str(reference), "-o", str(output)]
-    return ["-m", "genomehub", "call", *options, str(bam)]
+    return ["call", *options, str(bam)]
 
 
 def files(folder):
     return {p.relative_to(folder): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 
 
+#: Runs a command that gets a signal when it begins one more partition than are to be on the disk.
+STOPPED = """
+import os, sys, time
+from pathlib import Path
+from genomehub.cli import run
+from genomehub.pipeline import call
+
+folder, enough, number, *command = sys.argv[1:]
+whole, begun = call.call_partition, []
+
+def stopping(*arguments):
+    begun.append(arguments)
+    if len(begun) == int(enough) + 2:
+        while len(list(Path(folder).glob(".o.vcz.wip/*/[0-9]*.npz"))) < int(enough):
+            time.sleep(0.01)
+        os.kill(os.getpid(), int(number))
+        time.sleep(3)  # a signal is heard between two steps of the main thread
+    return whole(*arguments)
+
+call.call_partition = stopping
+sys.exit(run(command))
+"""
+
+
 def stopped(command, folder, number):
-    """Run in a process of its own and send it a signal once some parts are written."""
+    """Run in a process of its own that gets a signal once some parts are written."""
     here = os.pathsep.join([str(Path.cwd()), os.environ.get("PYTHONPATH", "")])
-    process = subprocess.Popen(
-        [sys.executable, *command], env={**os.environ, "PYTHONPATH": here}, stderr=subprocess.PIPE, text=True
+    words = [sys.executable, "-c", STOPPED, str(folder), str(ENOUGH), str(int(number)), *command]
+    done = subprocess.run(
+        words, env={**os.environ, "PYTHONPATH": here}, capture_output=True, text=True, timeout=300
     )
-    deadline = time.monotonic() + 300
-    while len(list(folder.glob(".o.vcz.wip/*/[0-9]*.npz"))) < ENOUGH:
-        assert process.poll() is None, "ended before it was stopped"
-        assert time.monotonic() < deadline, "did not get so far"
-        time.sleep(0.002)
-    process.send_signal(number)
-    error = process.communicate(timeout=60)[1]
-    return process.returncode, error
+    return done.returncode, done.stderr
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
@@ -90,7 +107,7 @@ def test_call__goes_on_where_it_was_stopped(inputs, tmp_path, number, monkeypatc
         return whole(reference, reader, interval, *rest)
 
     monkeypatch.setattr(pipeline, "call_partition", counted)
-    assert run(command[2:]) == 0
+    assert run(command) == 0
     assert len(called) <= LENGTH // 1_000 - ENOUGH
     assert files(tmp_path / "o.vcz") == expected
     assert [path.name for path in tmp_path.iterdir()] == ["o.vcz"]
@@ -105,7 +122,7 @@ def full_disk(*_, **__):
 )
 def test_call__disk_full(inputs, tmp_path, monkeypatch, capsys, module, name):
     reference, bam, expected = inputs
-    command = [*arguments(reference, bam, tmp_path / "o.vcz")[2:], "--vcf", str(tmp_path / "o.vcf.gz")]
+    command = [*arguments(reference, bam, tmp_path / "o.vcz"), "--vcf", str(tmp_path / "o.vcf.gz")]
     with monkeypatch.context() as patch:
         patch.setattr(module, name, full_disk)
         assert run(command) == 4

@@ -73,12 +73,6 @@ def test_ploidy_map__cuts_and_leaves_out():
     assert [ploidies.of(piece) for piece in pieces] == [2, 1, 2, 3]
 
 
-@pytest.fixture(autouse=True)
-def _heard(monkeypatch):
-    """A command that ran before in this process may have turned the log away from pytest."""
-    monkeypatch.setattr(logging.getLogger("genomehub"), "propagate", True)
-
-
 class Genome:
     """A reference and its reader: reads of 100 bp, each contig as deep as told."""
 
