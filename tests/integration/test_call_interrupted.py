@@ -57,7 +57,7 @@ def files(folder):
 
 #: Runs a command that gets a signal when it begins one more partition than are to be on the disk.
 STOPPED = """
-import os, sys, time
+import os, signal, sys, time
 from pathlib import Path
 from genomehub.cli import run
 from genomehub.pipeline import call
@@ -75,6 +75,7 @@ def stopping(*arguments):
     return whole(*arguments)
 
 call.call_partition = stopping
+signal.signal(signal.SIGINT, signal.default_int_handler)  # what runs in the background inherits deaf ears
 sys.exit(run(command))
 """
 
