@@ -8,8 +8,9 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # Standard tools that judge our results in tests, and a database server; the program itself needs none of them.
-JUDGES := samtools bcftools tabix bgzip bwa PicardCommandLine Rscript art_illumina
-JUDGE_PACKAGES := samtools bcftools tabix bwa picard-tools r-base-core art-nextgen-simulation-tools postgresql
+JUDGES := samtools bcftools tabix bgzip bwa PicardCommandLine Rscript art_illumina chromium node npm
+JUDGE_PACKAGES := samtools bcftools tabix bwa picard-tools r-base-core art-nextgen-simulation-tools postgresql \
+                  chromium nodejs npm r-cran-httr2 r-cran-jsonlite
 PYTEST ?= -n 2 --dist loadfile
 
 .PHONY: help demo test lint format bench judges clean distclean

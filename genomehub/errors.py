@@ -1,8 +1,8 @@
 """Errors a person can act on.
 
 A message is one sentence or two: where (path, record number and name, or contig:position, 1-based),
-what was seen, what was expected, what to do next. ``EXIT_CODES`` is the one table that binds a class to
-the exit code of the command line.
+what was seen, what was expected, what to do next. ``CODES`` is the one table that binds a class to the exit
+code of the command line and to the status of an HTTP answer.
 """
 
 
@@ -26,6 +26,22 @@ class NotFoundError(InputError):
     """A file, sample, contig or catalogue entry that was named does not exist."""
 
 
+class NotAuthenticatedError(GenomehubError):
+    """Nobody is logged in, or the token is unknown, expired or revoked."""
+
+
+class NotAllowedError(GenomehubError):
+    """The person is known and may not do this."""
+
+
+class ConflictError(InputError):
+    """What is asked contradicts what is there already."""
+
+
+class TooLargeError(InputError):
+    """A request, upload or answer is larger than the limit."""
+
+
 class ResourceError(GenomehubError):
     """Memory, disk space or permission to write ran out."""
 
@@ -34,16 +50,26 @@ class StoreError(GenomehubError):
     """A store of ours (reference, VCF Zarr, catalogue) is damaged or of another format version."""
 
 
-#: The most specific class comes first; the first that matches gives the exit code.
-EXIT_CODES: tuple[tuple[type[BaseException], int], ...] = (
-    (ConfigError, 2),
-    (InputError, 3),
-    (ResourceError, 4),
-    (StoreError, 5),
-    (GenomehubError, 1),
+#: class, exit code, HTTP status. The most specific class comes first; the first that matches counts.
+CODES: tuple[tuple[type[BaseException], int, int], ...] = (
+    (ConfigError, 2, 400),
+    (NotFoundError, 3, 404),
+    (ConflictError, 3, 409),
+    (TooLargeError, 3, 413),
+    (InputError, 3, 422),
+    (NotAuthenticatedError, 6, 401),
+    (NotAllowedError, 6, 403),
+    (ResourceError, 4, 503),
+    (StoreError, 5, 500),
+    (GenomehubError, 1, 500),
 )
 
 
 def exit_code(error: BaseException) -> int:
     """Return the exit code of the command line for ``error`` (1 where the class is unknown)."""
-    return next((code for kind, code in EXIT_CODES if isinstance(error, kind)), 1)
+    return next((code for kind, code, _ in CODES if isinstance(error, kind)), 1)
+
+
+def http_status(error: BaseException) -> int:
+    """Return the status of the HTTP answer for ``error`` (500 where the class is unknown)."""
+    return next((status for kind, _, status in CODES if isinstance(error, kind)), 500)

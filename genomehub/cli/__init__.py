@@ -80,7 +80,7 @@ def _write_cost(ctx: click.Context, result: Any, cost_file: str | None) -> Any:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line and exit with the code that ``errors.EXIT_CODES`` gives."""
+    """Run the command line and exit with the code that ``errors.CODES`` gives."""
     sys.exit(run(arguments))
 
 

@@ -95,11 +95,13 @@ class TerminalProgress:
         self._task: TaskID | None = None
 
     def __enter__(self) -> "TerminalProgress":
-        self._bars.start()
+        if not self._bars.disable:
+            self._bars.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._bars.stop()
+        if not self._bars.disable:  # Rich before 14 ends a bar that it never showed with an empty line
+            self._bars.stop()
 
     def start(self, task: str, total: int | None, unit: str) -> None:
         self._task = self._bars.add_task(task, total=total, unit=unit)

@@ -98,6 +98,11 @@ class Catalogue:
         """
         return cls(open_database(locate(catalogue)))
 
+    @property
+    def database(self) -> Database:
+        """Its database, for the hub's other rooms."""
+        return self._database
+
     def close(self) -> None:
         """Give up the connection to the database."""
         self._database.close()

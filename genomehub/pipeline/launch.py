@@ -34,7 +34,7 @@ _LOCK = ".snakemake/genomehub.lock"
 _JOB_LOG = re.compile(r"^\s+log: (.+?)(?: \(check log file\(s\) for error details\))?$", re.MULTILINE)
 _EXIT_STATUS = re.compile(r"returned non-zero exit status (\d+)")
 _SENTENCE = re.compile(r"^(?:genomehub: error|Error): (.+)$", re.MULTILINE)  # ours, or click's on usage
-#: What a failed job's exit code says about the kind of its error; see errors.EXIT_CODES.
+#: What a failed job's exit code says about the kind of its error; see errors.CODES.
 _KINDS: dict[int, type[GenomehubError]] = {2: ConfigError, 3: InputError, 4: ResourceError, 5: StoreError}
 
 

@@ -1,4 +1,4 @@
-"""The catalogue's tables: what is kept about a result, each thing in one place.
+"""Results: what is kept about them, each thing in one place.
 
 A *data set* (one sample's genome, a trio, a cohort) belongs to a project and has *entries*: immutable,
 numbered versions, each with its files, provenance and quality. Names of samples stand in ``sample`` only,
@@ -6,71 +6,23 @@ so that pseudonyms and access grants can later be put between them and a reader.
 append-only log of who did what. Migrations in ``hub/migrations`` make these tables; a test compares both.
 """
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
-    JSON,
     BigInteger,
     CheckConstraint,
-    DateTime,
-    Dialect,
     Double,
     ForeignKey,
     Index,
     Integer,
-    MetaData,
     String,
     Text,
-    TypeDecorator,
     UniqueConstraint,
 )
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-#: Revision of the newest migration; revisions are numbered, so an older and a newer one can be told apart.
-SCHEMA_VERSION = "0001"
-#: Alembic's table, under a name of our own: other programs use Alembic too.
-VERSION_TABLE = "genomehub_schema"
-
-NAME_LENGTH = 200
-DIGEST_LENGTH = 64  # SHA-256, hexadecimal
-
-
-class UtcTime(TypeDecorator[datetime]):
-    """A point in time, always aware and in UTC (SQLite keeps no time zone)."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        return None if value is None else value.astimezone(UTC)
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-
-
-#: SQLite numbers rows by itself only in columns of type INTEGER.
-RowId = BigInteger().with_variant(Integer, "sqlite")
-#: JSON as text, also in PostgreSQL: JSONB would rewrite numbers, and an entry's identity is over them.
-Json = JSON(none_as_null=True)
-Name = String(NAME_LENGTH)
-Digest = String(DIGEST_LENGTH)
-
-
-class Model(DeclarativeBase):
-    """Base of the tables; constraints are named so that migrations can name them."""
-
-    metadata = MetaData(
-        naming_convention={
-            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-            "ck": "ck_%(table_name)s_%(constraint_name)s",
-            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-            "pk": "pk_%(table_name)s",
-        }
-    )
+from genomehub.hub.models.base import Digest, Json, Model, Name, RowId, UtcTime
 
 
 class CatalogueInfo(Model):

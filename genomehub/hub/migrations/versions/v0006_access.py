@@ -1,0 +1,14 @@
+"""(reserved on the branches of the hub's first floor for: access)"""
+
+revision = "0006"
+down_revision = "0005"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    pass
+
+
+def downgrade() -> None:
+    raise NotImplementedError("a catalogue is not taken back to a former version; restore a backup")

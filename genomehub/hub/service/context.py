@@ -1,0 +1,88 @@
+"""What the routes work with: settings, the catalogue's database, the signing key, the clock."""
+
+import dataclasses
+import os
+import secrets
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from itsdangerous import URLSafeTimedSerializer
+from sqlalchemy.orm import Session
+
+from genomehub.errors import ConfigError
+from genomehub.hub import models
+from genomehub.hub.access.principals import Principal
+from genomehub.hub.catalogue import Catalogue
+from genomehub.hub.database import Database
+from genomehub.hub.filing import EventLog
+from genomehub.hub.service.settings import Settings
+
+
+def now_utc() -> datetime:
+    """Return the time."""
+    return datetime.now(UTC)
+
+
+@dataclasses.dataclass(frozen=True)
+class Hub:
+    """What every route works with; ``request.app.state.hub``.
+
+    secret : signs sessions and links
+    clock : tests turn it
+    """
+
+    settings: Settings
+    catalogue: Catalogue
+    secret: str
+    clock: Callable[[], datetime] = now_utc
+
+    @property
+    def database(self) -> Database:
+        """The catalogue's database: ``with hub.database.read() as session``, ``.write()``."""
+        return self.catalogue.database
+
+    def signer(self, purpose: str) -> URLSafeTimedSerializer:
+        """Return what signs and reads tokens of one purpose; one for another purpose is not accepted."""
+        return URLSafeTimedSerializer(self.secret, salt=f"genomehub.{purpose}")
+
+    def note(
+        self,
+        session: Session,
+        principal: Principal,
+        action: str,
+        dataset: models.Dataset | None = None,
+        entry: models.Entry | None = None,
+        **detail: object,
+    ) -> None:
+        """Append to the event log what a principal did or was refused; the session holds the write lock."""
+        EventLog(session, principal.actor, self.clock()).append(action, dataset, entry, detail)
+
+
+def open_hub(settings: Settings, clock: Callable[[], datetime] = now_utc) -> Hub:
+    """Open the catalogue and the key, which is made at the first start."""
+    catalogue = Catalogue.open(settings.catalogue)
+    return Hub(settings, catalogue, _secret(settings, catalogue.location.folder), clock)
+
+
+def _secret(settings: Settings, folder: Path | None) -> str:
+    if settings.secret_file is not None:
+        file = settings.secret_file
+    elif folder is not None:
+        file = folder / "hub.secret"
+    else:
+        raise ConfigError(
+            "secret_file: is needed with PostgreSQL. Name a file that only the service can read."
+        )
+    try:
+        with os.fdopen(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as made:
+            made.write(secrets.token_urlsafe(48))
+    except FileExistsError:
+        pass
+    secret = file.read_text().strip()
+    if len(secret) < 32:
+        raise ConfigError(
+            f"{file}: holds {len(secret)} characters; a key of at least 32 is expected. "
+            "Remove it to get a new one."
+        )
+    return secret

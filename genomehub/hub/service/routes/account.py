@@ -1,0 +1,5 @@
+"""Login, sessions, tokens."""
+
+from fastapi import APIRouter
+
+router = APIRouter()

@@ -1,0 +1,5 @@
+"""The event log, for auditors."""
+
+from fastapi import APIRouter
+
+router = APIRouter()

@@ -1,0 +1,5 @@
+"""Descriptions from other catalogues: the French catalogue's three verbs."""
+
+from fastapi import APIRouter
+
+router = APIRouter()

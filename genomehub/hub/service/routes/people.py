@@ -1,0 +1,5 @@
+"""People and their roles, for administrators."""
+
+from fastapi import APIRouter
+
+router = APIRouter()

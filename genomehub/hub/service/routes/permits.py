@@ -1,0 +1,5 @@
+"""Permits, their public register, passports."""
+
+from fastapi import APIRouter
+
+router = APIRouter()

@@ -1,0 +1,5 @@
+"""Finding data sets: words and facets."""
+
+from fastapi import APIRouter
+
+router = APIRouter()

@@ -1,0 +1,5 @@
+"""Studies and their requests for access."""
+
+from fastapi import APIRouter
+
+router = APIRouter()
