@@ -22,15 +22,19 @@ from genomehub.kernels.lookup import (
     TILE,
     Links,
     Settled,
+    Spans,
     find_links,
     follows,
     is_on_alt,
-    link_between,
     links_of_read,
     look_up_tile,
+    narrow_spans,
     place_hit,
     probes_needed,
+    spans_of_read,
     tile_of_seeds,
+    want_nothing,
+    want_span,
 )
 from genomehub.kernels.seeds import ZERO, seed_scratch
 
@@ -66,12 +70,13 @@ class Beside(NamedTuple):
 
 
 class Work(NamedTuple):
-    """Room for the work on a read: hits, its mate's, runs of them, links, the reference along the read."""
+    """Room for the work on a read: hits, its mate's, runs of them, links, spans, the reference along it."""
 
     hits: np.ndarray
     mate_hits: np.ndarray
     runs: Runs
     links: Links
+    spans: Spans
     window: np.ndarray
 
 
@@ -216,18 +221,23 @@ def _beside(strand, diagonal, mate_length, length, reach):
 
 
 @inline
-def _look_beside(entries, shape, seeds, first, last, length, limits, links, beside, hits, n_hits):
+def _look_beside(entries, shape, seeds, first, last, length, limits, work, beside, hits, n_hits):
     """Add the hits of skipped seeds, with their partners, that lie where the mate wants the read."""
+    links, spans = work.links, work.spans
     for i in range(first, last):
         row = 2 * (i - first) + beside.strand
-        if seeds.frequency[i] <= 0 or links.begin[row] == links.end[row]:
+        if seeds.frequency[i] <= 0:
+            want_nothing(spans, i - first)
             continue
         place = seeds.places[i]
         position = length - shape.k - (place >> 1) if beside.strand else place >> 1
         low, high = max(beside.low + position, ZERO), max(beside.high + position, ZERO)
-        begin, end = link_between(entries, links, row, beside.strand ^ (place & 1), low, high)
+        want_span(links, row, beside.strand ^ (place & 1), low, high, spans, i - first)
+    narrow_spans(entries, spans, last - first, links.active)
+    for i in range(first, last):
+        begin, end = spans.begin[i - first], spans.end[i - first]
         if n_hits + end - begin <= limits.max_hits:
-            n_hits = _emit(entries, begin, end, place, shape.k, length, _EITHER, hits, n_hits)
+            n_hits = _emit(entries, begin, end, seeds.places[i], shape.k, length, _EITHER, hits, n_hits)
     return n_hits
 
 
@@ -290,7 +300,7 @@ def _chain_read(reads, read, genome, scoring, needed, seeds, settled, tile, limi
                 mate_length = reads.offsets[mate + 1] - reads.offsets[mate]
                 beside = _beside(strand, diagonal, mate_length, length, reach)
                 n_hits = _look_beside(
-                    index.entries, shape, seeds, first, last, length, seed_limits, links, beside, hits, n_hits
+                    index.entries, shape, seeds, first, last, length, seed_limits, work, beside, hits, n_hits
                 )
         if n_hits == n_before:
             n_hits = _second_look(index, shape, seeds, first, last, length, seed_limits, links, hits, n_hits)
@@ -327,6 +337,7 @@ def find_candidates(reads, genome, scoring, seed_limits, chain_limits, reach, lo
         np.empty(most, dtype=np.uint64),
         room_for_runs(most, longest),
         links_of_read(longest),
+        spans_of_read(longest),
         window,
     )
     limits = (seed_limits, chain_limits)

@@ -15,6 +15,8 @@ from genomehub.kernels.encode import COMPLEMENT, unpack_window
 from genomehub.types import Base
 
 _LANES = 64
+#: Candidates whose reference is asked for before it is read.
+_AHEAD = 8
 _OTHER = np.uint8(Base.OTHER)
 
 
@@ -83,6 +85,15 @@ def read_window(bases, contig, start, end, out):
 
 
 @inline
+def prefetch_window(bases, start, length):
+    """Ask for the reference from global position ``start`` on."""
+    first = start >> 1  # two bases a byte
+    v.prefetch(bases.packed, first)
+    v.prefetch(bases.packed, first + (length >> 2))
+    v.prefetch(bases.packed, first + (length >> 1))
+
+
+@inline
 def best_stretch(strands, begin, window, length, scoring):
     """Best alignment without gaps of ``strands[begin : begin + length]`` against ``window``.
 
@@ -147,11 +158,13 @@ def extend_ungapped(candidates, strands, offsets, bases, scoring, longest, out, 
     """
     window = np.empty(longest + _LANES, dtype=np.uint8)
     n_bases = offsets[offsets.size - 1]
+    last = candidates.diagonal.size - 1
     for read in range(offsets.size - 1):
         length = offsets[read + 1] - offsets[read]
         out.offsets[read] = candidates.offsets[read]
         for c in range(candidates.offsets[read], candidates.offsets[read + 1]):
             diagonal = candidates.diagonal[c]
+            prefetch_window(bases, candidates.diagonal[min(c + _AHEAD, last)], length)
             contig = contig_at(bases, diagonal + candidates.anchor[c])
             read_window(bases, contig, diagonal, diagonal + length, window)
             begin = offsets[read] + candidates.strand[c] * n_bases
@@ -234,6 +247,8 @@ def lay_out_problems(
         c = chosen[p]
         read = _read_of(candidates.offsets, c, read)
         length = offsets[read + 1] - offsets[read]
+        ahead = chosen[min(p + _AHEAD, chosen.size - 1)]
+        prefetch_window(bases, problem_start(candidates, ahead, band), length + 2 * band)
         begin = offsets[read] + candidates.strand[c] * n_bases
         queries[query_offsets[p] : query_offsets[p] + length] = strands[begin : begin + length]
         query_offsets[p + 1] = query_offsets[p] + length

@@ -147,28 +147,38 @@ class Links(NamedTuple):
 
     begin, end : int64, starts and ends in the entries
     word : uint64, what is sought: rest of the hash and partner
+    limit : int64, bound of an end that is sought
+    active : int64, rows whose search goes on
     """
 
     begin: np.ndarray
     end: np.ndarray
     word: np.ndarray
+    limit: np.ndarray
+    active: np.ndarray
 
 
 @inline
 def links_of_read(longest):
     """Links with room for the seeds of a read of ``longest`` bp."""
     n = 2 * longest
-    return Links(np.empty(n, dtype=np.int64), np.empty(n, dtype=np.int64), np.empty(n, dtype=np.uint64))
+    return Links(
+        np.empty(n, dtype=np.int64),
+        np.empty(n, dtype=np.int64),
+        np.empty(n, dtype=np.uint64),
+        np.empty(n, dtype=np.int64),
+        np.empty(n, dtype=np.int64),
+    )
 
 
 @inline
 def find_links(entries, seeds, first, last, shape, links):
     """Find the links of seeds whose frequency is above 0; the others get none.
 
-    All are searched for in step, so that memory answers many at a time.
+    All are searched for in step, so that memory answers many at a time: one after the other, each step of
+    each search would wait for it.
     """
-    n = last - first
-    longest_search = ZERO
+    n_active = ZERO
     for i in range(first, last):
         for side in range(2):
             row = 2 * (i - first) + side
@@ -182,47 +192,140 @@ def find_links(entries, seeds, first, last, shape, links):
             rest = entries[seeds.begin[i]] >> _REST_SHIFT
             links.word[row] = (rest << np.uint64(PARTNER_BITS)) | bits
             links.begin[row] = seeds.begin[i]
-            longest_search = max(longest_search, seeds.end[i] - seeds.begin[i])
-    while longest_search > 0:  # lower bounds, by halves
-        longest_search >>= 1
-        for row in range(2 * n):
+            links.active[n_active] = row
+            n_active += 1
+    _find_begins(entries, links, n_active)
+    n_active = ZERO
+    for row in range(2 * (last - first)):
+        limit = seeds.end[first + (row >> 1)]
+        if links.begin[row] < limit:  # a row without a link begins there
+            links.end[row], links.limit[row] = links.begin[row], limit
+            links.active[n_active] = row
+            n_active += 1
+    _find_ends(entries, links, n_active)
+
+
+@inline
+def _find_begins(entries, links, n_active):
+    """Lower bounds of the words of the active rows in ``begin..end``, by halves."""
+    while n_active > 0:
+        n_left = ZERO
+        for a in range(n_active):
+            row = links.active[a]
             begin, end = links.begin[row], links.end[row]
+            middle = (begin + end) >> 1
+            if entries[middle] >> _PARTNER_SHIFT < links.word[row]:
+                begin = middle + 1
+            else:
+                end = middle
+            links.begin[row], links.end[row] = begin, end
             if begin < end:
-                middle = (begin + end) >> 1
-                if entries[middle] >> _PARTNER_SHIFT < links.word[row]:
-                    begin = middle + 1
-                else:
-                    end = middle
-                links.begin[row], links.end[row] = begin, end
                 v.prefetch(entries, (begin + end) >> 1)
-    for row in range(2 * n):
-        i = first + (row >> 1)
-        if links.begin[row] < seeds.end[i]:  # a row without a link begins there
-            links.end[row] = _run_end(entries, links.begin[row], seeds.end[i], links.word[row])
+                links.active[n_left] = row
+                n_left += 1
+        n_active = n_left
 
 
 @inline
-def _run_end(entries, begin, end, word):
-    """End of the run of entries from ``begin`` on that have a word, by steps that double, then halve."""
-    step = np.int64(1)
-    while begin < end and entries[min(begin + step, end) - 1] >> _PARTNER_SHIFT == word:
-        begin = min(begin + step, end)
-        step *= 2
-    while step > 1:
-        step >>= 1
-        if begin + step <= end and entries[begin + step - 1] >> _PARTNER_SHIFT == word:
-            begin += step
-    return begin
+def _next_probe(begin, end, limit):
+    """What is looked at next of a run from ``begin`` at least to ``end``: twice as far, or half-way."""
+    return min(2 * end - begin + 1, (end + limit + 1) >> 1)
 
 
 @inline
-def link_between(entries, links, row, strand, low, high):
-    """The entries of a link on one ``strand`` of the genome, at positions from ``low`` to ``high``."""
+def _find_ends(entries, links, n_active):
+    """Ends of the runs of the active rows' words from ``begin`` on, at most ``limit``."""
+    while n_active > 0:
+        n_left = ZERO
+        for a in range(n_active):
+            row = links.active[a]
+            begin, end, limit = links.begin[row], links.end[row], links.limit[row]
+            probe = _next_probe(begin, end, limit)
+            if entries[probe - 1] >> _PARTNER_SHIFT == links.word[row]:
+                end = probe
+            else:
+                limit = probe - 1
+            links.end[row], links.limit[row] = end, limit
+            if end < limit:
+                v.prefetch(entries, _next_probe(begin, end, limit) - 1)
+                links.active[n_left] = row
+                n_left += 1
+        n_active = n_left
+
+
+class Spans(NamedTuple):
+    """Parts of links that are wanted, one for each seed of a read.
+
+    low, high : uint64, least and greatest entry
+    begin, end : int64, starts and ends in the entries
+    last : int64, ends of the links; 0 where nothing is wanted
+    """
+
+    low: np.ndarray
+    high: np.ndarray
+    begin: np.ndarray
+    end: np.ndarray
+    last: np.ndarray
+
+
+@inline
+def spans_of_read(longest):
+    """Spans with room for the seeds of a read of ``longest`` bp."""
+    return Spans(
+        np.empty(longest, dtype=np.uint64),
+        np.empty(longest, dtype=np.uint64),
+        np.empty(longest, dtype=np.int64),
+        np.empty(longest, dtype=np.int64),
+        np.empty(longest, dtype=np.int64),
+    )
+
+
+@inline
+def want_nothing(spans, i):
+    """Leave seed ``i`` without a span."""
+    spans.begin[i], spans.end[i], spans.last[i] = ZERO, ZERO, ZERO
+
+
+@inline
+def want_span(links, row, strand, low, high, spans, i):
+    """Want the entries of a link on one ``strand`` of the genome, at positions from ``low`` to ``high``."""
     word = (links.word[row] << _PARTNER_SHIFT) | np.uint64(strand << POSITION_BITS)
-    none = np.uint64(0)
-    begin = _lower_bound(entries, links.begin[row], links.end[row], word | np.uint64(low), none)
-    end = _lower_bound(entries, begin, links.end[row], word | np.uint64(high + 1), none)
-    return begin, end
+    spans.low[i], spans.high[i] = word | np.uint64(low), word | np.uint64(high)
+    spans.begin[i], spans.end[i], spans.last[i] = links.begin[row], links.end[row], links.end[row]
+
+
+@inline
+def narrow_spans(entries, spans, n, active):
+    """Narrow the first ``n`` spans, each ``begin..end`` as wanted, to their entries from ``low`` to ``high``.
+
+    All are searched for in step, as in find_links; ``active`` is (n,) int64 to work with. The ends are then
+    walked to: few entries of a link lie within the reach of a fragment.
+    """
+    n_active = ZERO
+    for i in range(n):
+        if spans.begin[i] < spans.end[i]:
+            v.prefetch(entries, (spans.begin[i] + spans.end[i]) >> 1)
+            active[n_active] = i
+            n_active += 1
+    while n_active > 0:
+        n_left = ZERO
+        for a in range(n_active):
+            i = active[a]
+            begin, end = spans.begin[i], spans.end[i]
+            middle = (begin + end) >> 1
+            if entries[middle] < spans.low[i]:
+                begin = middle + 1
+            else:
+                end = middle
+            spans.begin[i], spans.end[i] = begin, end
+            if begin < end:
+                v.prefetch(entries, (begin + end) >> 1)
+                active[n_left] = i
+                n_left += 1
+        n_active = n_left
+    for i in range(n):
+        while spans.end[i] < spans.last[i] and entries[spans.end[i]] <= spans.high[i]:
+            spans.end[i] += 1
 
 
 @inline

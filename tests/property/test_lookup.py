@@ -139,23 +139,29 @@ def test_find_links__equals_plain(start, reverse):
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.integers(0, 2900), st.integers(-50, 3100), st.integers(0, 400), st.integers(0, 1))
-def test_link_between__equals_plain(start, low, width, strand):
-    """Of the entries of each link, those on one strand within bounds."""
+@given(
+    st.integers(0, 2900), st.integers(-50, 3100), st.integers(0, 400), st.integers(0, 1), st.integers(0, 1)
+)
+def test_narrow_spans__equals_plain(start, low, width, strand, side):
+    """Of the entries of each link, those on one strand within bounds; every third seed wants nothing."""
     _, seeds = settled([CODES[start : start + 29], CODES[start : start + 200]])
     first, last = int(seeds.offsets[1]), int(seeds.offsets[2])
     for i in range(first, last):
         if seeds.begin[i] < 0:
             seeds.begin[i] = seeds.end[i] = 0
         seeds.frequency[i] = seeds.end[i] - seeds.begin[i]
-    links = lookup.links_of_read(200)
+    links, spans = lookup.links_of_read(200), lookup.spans_of_read(200)
     lookup.find_links(INDEX.entries, seeds, first, last, GENOME.shape, links)
     low, high = max(low, 0), max(low + width, 0)
-    for row in range(2 * (last - first)):
-        span = range(links.begin[row], links.end[row])
-        if not span:
-            continue
-        begin, end = lookup.link_between(INDEX.entries, links, row, strand, low, high)
-        words = [(e, int(INDEX.entries[e])) for e in span]
+    n = last - first
+    for i in range(n):
+        if i % 3:
+            lookup.want_span(links, 2 * i + side, strand, low, high, spans, i)
+        else:
+            lookup.want_nothing(spans, i)
+    lookup.narrow_spans(INDEX.entries, spans, n, links.active)
+    for i in range(n):
+        linked = range(links.begin[2 * i + side], links.end[2 * i + side]) if i % 3 else ()
+        words = [(e, int(INDEX.entries[e])) for e in linked]
         inside = [e for e, w in words if w >> 32 & 1 == strand and low <= w & 0xFFFFFFFF <= high]
-        assert list(range(begin, end)) == inside
+        assert list(range(spans.begin[i], spans.end[i])) == inside
