@@ -136,6 +136,8 @@ def command(
     from genomehub.pipeline.align import align  # loads the kernels
 
     given = [*_positional(read_group, reads, interleaved), *lanes]
+    _spare_reads("--json", json_path)
+    _spare_reads("--metrics", metrics)
     make_lane = _alignments_lane if aligner == "bam" else _lane
     with TerminalProgress() as progress:
         summary = align(
@@ -163,6 +165,19 @@ def command(
     if json_path is not None:
         with atomic_output(json_path) as path:
             path.write_text(json.dumps(summary.as_json(), indent=2) + "\n")
+
+
+def _spare_reads(option: str, path: str | None) -> None:
+    """Refuse to write over reads: of ``--json R1 R2`` the first would be taken for the summary."""
+    if path is None or not Path(path).is_file():
+        return
+    with Path(path).open("rb") as there:
+        first = there.read(4)
+    if first.startswith((b"\x1f\x8b", b"@", b"CRAM")):
+        raise ConfigError(
+            f"{option} {path}: there are reads in this file, which would be lost. Name another file to "
+            f"write, such as {option} summary.{'json' if option == '--json' else 'txt'}, before the reads."
+        )
 
 
 def _positional(fields: str, reads: tuple[str, ...], interleaved: bool) -> list[tuple[str, str, str]]:

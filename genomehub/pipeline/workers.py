@@ -5,6 +5,7 @@ the compiled kernels; a scheduler file attaches to workers on other nodes instea
 the order of the items, so nothing downstream depends on who finished first.
 """
 
+import asyncio
 import collections
 import logging
 import os
@@ -34,6 +35,16 @@ _SETTINGS = {
 def available_threads() -> int:
     """Cores this process may use: its CPU affinity, which SLURM and containers set."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _unless_timer(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Let asyncio report what nobody waited for, but for timers.
+
+    Dask's senders wait with a time limit; if they are stopped when it has just run out, nobody asks for that
+    TimeoutError any more, and asyncio would print it to the user at the end of a good run.
+    """
+    if not isinstance(context.get("exception"), TimeoutError):
+        loop.default_exception_handler(context)
 
 
 class Workers:
@@ -75,6 +86,8 @@ class Workers:
                 silence_logs=logging.CRITICAL,  # a task's error reaches the user once, as the sentence it is
             )
             self._client = Client(self._cluster)
+        loop = self._client.loop.asyncio_loop
+        loop.call_soon_threadsafe(loop.set_exception_handler, _unless_timer)
         return self
 
     def __exit__(

@@ -110,6 +110,18 @@ def test_align__lanes_read_groups_metrics_and_json(reference, tmp_path):
     assert "LIBRARY\t" in metrics.read_text()
 
 
+@pytest.mark.parametrize("option", ["--json", "--metrics"])
+def test_align__does_not_write_over_reads(reference, tmp_path, capsys, option):
+    """``--json R1.fq.gz R2.fq.gz`` is soon typed by who thinks that --json takes no file."""
+    ends = [tmp_path / Path(read).name for read in READS]
+    for end, read in zip(ends, READS, strict=True):
+        end.write_bytes(Path(read).read_bytes())
+    assert command(reference, tmp_path / "out.bam", option, *ends) == 2
+    assert f"{option} {ends[0]}: there are reads in this file, which would be lost" in capsys.readouterr().err
+    assert ends[0].read_bytes() == Path(READS[0]).read_bytes()
+    assert listing(tmp_path) == sorted(end.name for end in ends)
+
+
 def test_align__optical_duplicates_tags_and_memory(reference, tmp_path):
     text = gzip.decompress(Path(READS[0]).read_bytes()).decode().splitlines()[:8]
     other = gzip.decompress(Path(READS[1]).read_bytes()).decode().splitlines()[:8]

@@ -1,5 +1,7 @@
 """The Dask pool: order, bounded look-ahead, errors as they were."""
 
+import gc
+import logging
 import time
 import warnings
 
@@ -67,3 +69,18 @@ def test_map__a_failure_is_told_once(capfd):
     with Workers(threads=1) as workers, pytest.raises(InputError):
         list(workers.map(fail, [4]))
     assert capfd.readouterr().err == "", "Dask must not print a traceback beside our sentence"
+
+
+def _never_ask(loop, error):
+    loop.create_future().set_exception(error)
+    gc.collect()
+
+
+def test_workers__report_no_timer_that_ran_out_at_the_end(caplog):
+    with Workers(threads=1) as workers, caplog.at_level(logging.ERROR, "asyncio"):
+        loop = workers._client.loop.asyncio_loop
+        for error in (TimeoutError("Timeout"), ValueError("a fault")):
+            loop.call_soon_threadsafe(_never_ask, loop, error)
+        list(workers.map(abs, range(10)))
+    said = [str(record.exc_info[1]) for record in caplog.records if record.exc_info]
+    assert said == ["a fault"]
