@@ -37,7 +37,7 @@ class Checksum:
     size_bytes: int
     sha256: str
     n_files: int | None
-    md5: str | None = None
+    md5: str | None = dataclasses.field(default=None, compare=False)
 
 
 class Memory(Protocol):
@@ -50,8 +50,8 @@ class Memory(Protocol):
         """Remember it."""
 
 
-def checksum(path: Path, advance: Advance = lambda n_bytes: None, *, md5: bool = False) -> Checksum:
-    """Read a file or folder once and return its size and checksum, of a file also the MD5 if asked for.
+def checksum(path: Path, advance: Advance = lambda n_bytes: None, *, md5: bool = True) -> Checksum:
+    """Read a file or folder once and return its size and checksum, of a file also the MD5 unless it is not wanted.
 
     Raises
     ------
@@ -107,13 +107,13 @@ def stamp_of(path: Path) -> tuple[str, bool]:
 
 def _recalled(path: Path, advance: Advance, memory: Memory | None) -> Checksum:
     if memory is None:
-        return checksum(path, advance, md5=True)
+        return checksum(path, advance)
     stamp, settled = stamp_of(path)
     seen = memory.recall(path, stamp)
     if seen is not None:
         advance(seen.size_bytes)
         return seen
-    seen = checksum(path, advance, md5=True)
+    seen = checksum(path, advance)
     if settled and stamp_of(path)[0] == stamp:
         memory.keep(path, stamp, seen)
     return seen
@@ -137,8 +137,8 @@ def describe_files(
     InputError
         A file, or a folder as a whole, is empty, unreadable or changing, or a link leads out of a folder.
     """
-    todo = [(kind, _present(_plain_path(path))) for kind, path in named]
-    sizes = [_size(path) for _, path in todo]
+    todo = present(named)
+    sizes = [size_bytes(path) for _, path in todo]
 
     def describe(item: tuple[str, Path], advance: Advance) -> FileRecord:
         kind, path = item
@@ -150,6 +150,14 @@ def describe_files(
 
     with Reader("checksums", sum(sizes), threads=threads, progress=progress) as reader:
         return tuple(reader.map(describe, todo))
+
+
+def present(named: Iterable[tuple[str, str | os.PathLike[str]]]) -> list[tuple[str, Path]]:
+    """Return (kind, absolute path) of each, if something is there; see ``describe_files``."""
+    todo = [(kind, _present(_plain_path(path))) for kind, path in named]
+    for _, path in todo:
+        _require_content(path)
+    return todo
 
 
 class Reader:
@@ -222,9 +230,7 @@ def _refuse_links_out(folder: Path) -> None:
             )
 
 
-def _size(path: Path) -> int:
-    size = size_bytes(path)
-    if size == 0:
+def _require_content(path: Path) -> None:
+    if size_bytes(path) == 0:
         what = "a folder without content" if path.is_dir() else "empty"
         raise InputError(f"{path}: is {what}; nothing was registered. Was the job that writes it cut off?")
-    return size

@@ -68,7 +68,7 @@ def _observe(file: FileRecord, advance: Advance) -> _Observation:
         size = size_bytes(path)
         if size != file.size_bytes:
             return _Observation("size changed", size)
-        return _Observation("unchanged", size, checksum(path, advance).sha256)
+        return _Observation("unchanged", size, checksum(path, advance, md5=False).sha256)
     except FileNotFoundError:
         return _Observation("missing")
     except OSError:
