@@ -41,8 +41,12 @@ class Storage(Protocol):
     def location(self, key: str) -> str:
         """Return what the catalogue keeps: an absolute path, or ``s3://BUCKET/KEY``."""
 
-    def put(self, source: Path, key: str, sha256: str, advance: Advance = no_advance) -> str:
+    def put(
+        self, source: Path, key: str, sha256: str, advance: Advance = no_advance, *, ours: bool = False
+    ) -> str:
         """Store a local file and return its location; what a killed ``put`` had stored is not sent again.
+
+        With ``ours``, the source has this checksum and nobody will write to it: it may be linked.
 
         Raises
         ------

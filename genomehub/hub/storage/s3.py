@@ -73,7 +73,9 @@ class S3Storage:
         """Return ``s3://BUCKET/KEY``."""
         return f"s3://{self.bucket}/{self._key(key)}"
 
-    def put(self, source: Path, key: str, sha256: str, advance: Advance = no_advance) -> str:
+    def put(
+        self, source: Path, key: str, sha256: str, advance: Advance = no_advance, *, ours: bool = False
+    ) -> str:
         """Send a file in parts; the parts of an upload that was cut off are kept and not sent again.
 
         The store compares the MD5 of each part with what it received; the SHA-256 of the whole is made while
