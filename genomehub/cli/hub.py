@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import click
 
+from genomehub.cli import hub_data
 from genomehub.cli.options import TerminalProgress, json_option, threads_option, verbosity_options
 from genomehub.errors import ConfigError, InputError, StoreError
 
@@ -461,3 +462,7 @@ def _untrue(catalogue: str, report: Any) -> str:
 
 def _print_json(answer: Any) -> None:
     click.echo(json.dumps(answer, indent=2, ensure_ascii=False))
+
+
+for _command in (hub_data.upload, hub_data.clean, hub_data.backup, hub_data.restore):
+    command.add_command(_command)

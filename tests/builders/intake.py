@@ -11,7 +11,9 @@ CONTIGS = {"1": 40_000, "2": 30_000, "MT": 16_569}
 DIGEST = "Zy1QnEx7cR3bH8sT0uVwKpLmJd5fA2gN"
 
 
-def reference(folder: Path, name: str = "tiny", digest: str = DIGEST, contigs: dict[str, int] = CONTIGS) -> Path:
+def reference(
+    folder: Path, name: str = "tiny", digest: str = DIGEST, contigs: dict[str, int] = CONTIGS
+) -> Path:
     """Write the table of a reference directory; its bases are not needed to recognise a file."""
     place = folder / f"{name}.ref"
     place.mkdir(parents=True)
@@ -72,11 +74,19 @@ def bam(
 
 
 def vcf_text(
-    samples: tuple[str, ...] = ("NA12878",), contigs: dict[str, int] = CONTIGS, *, lengths: bool = True, n: int = 90
+    samples: tuple[str, ...] = ("NA12878",),
+    contigs: dict[str, int] = CONTIGS,
+    *,
+    lengths: bool = True,
+    n: int = 90,
 ) -> str:
     lines = ["##fileformat=VCFv4.3", '##FORMAT=<ID=GT,Number=1,Type=String,Description="Genotype">']
-    lines += [f"##contig=<ID={c},length={l}>" if lengths else f"##contig=<ID={c}>" for c, l in contigs.items()]
-    lines.append("\t".join(["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO", "FORMAT", *samples]))
+    lines += [
+        f"##contig=<ID={c},length={l}>" if lengths else f"##contig=<ID={c}>" for c, l in contigs.items()
+    ]
+    lines.append(
+        "\t".join(["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO", "FORMAT", *samples])
+    )
     for contig, length in contigs.items():
         for i in range(n // len(contigs)):
             row = [contig, str(1 + i * (length // (n + 1))), ".", "A", "C", "50", "PASS", ".", "GT"]

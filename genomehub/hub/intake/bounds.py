@@ -87,9 +87,7 @@ class Stream:
         while have < n_bytes:
             piece = next(self._pieces, b"")
             if not piece:
-                raise InputError(
-                    f"{self._name}: ends within its header; the file is cut off. Copy it again."
-                )
+                raise InputError(f"{self._name}: ends within its header; the file is cut off. Copy it again.")
             got.append(piece)
             have += len(piece)
         data = b"".join(got)

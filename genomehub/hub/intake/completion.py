@@ -113,7 +113,9 @@ def _works(row: models.UploadSession, uploads: Uploads) -> bool:
             pass
     if row.claimed_by == _HERE and row.uuid not in _running:
         return False
-    return row.claimed_at is not None and uploads.clock() - row.claimed_at < timedelta(seconds=_SILENT_SECONDS)
+    return row.claimed_at is not None and uploads.clock() - row.claimed_at < timedelta(
+        seconds=_SILENT_SECONDS
+    )
 
 
 def _work(uploads: Uploads, identifier: str) -> None:
@@ -122,7 +124,9 @@ def _work(uploads: Uploads, identifier: str) -> None:
             _check(uploads, identifier)
     except (ResourceError, StoreError) as error:
         _log.error("upload %s: %s", identifier, error)
-        _settle(uploads, identifier, "open", ["the hub cannot store the files now. Complete the upload again."])
+        _settle(
+            uploads, identifier, "open", ["the hub cannot store the files now. Complete the upload again."]
+        )
     except GenomehubError as error:
         _settle(uploads, identifier, "refused", [str(error)])
     except Exception:

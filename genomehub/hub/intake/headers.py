@@ -265,7 +265,9 @@ def _cram_text(data: bytes, name: str) -> bytes:
         packed, at = _itf8(data, at)
         size, at = _itf8(data, at)
         if not 4 <= size <= HEADER_BYTES or not 0 <= packed <= len(data) - at:
-            raise TooLargeError(f"{name}: states a header of {size} bytes; at most {HEADER_BYTES} is accepted.")
+            raise TooLargeError(
+                f"{name}: states a header of {size} bytes; at most {HEADER_BYTES} is accepted."
+            )
         block = _expand(method, data[at : at + packed], size)
         (length,) = struct.unpack_from("<i", block)
     except (IndexError, struct.error, zlib.error, OSError, ValueError, EOFError, lzma.LZMAError) as error:

@@ -128,7 +128,15 @@ def _look(one: Given, indexes: Sequence[Path], used: set[Path]) -> tuple[Seen | 
         return None, [Finding(Weight.WRONG, str(error))]
     except OSError as error:
         return None, [Finding(Weight.WRONG, f"{one.name}: cannot be read ({error.strerror}). Check it.")]
-    except (struct.error, ValueError, IndexError, KeyError, OverflowError, RecursionError, MemoryError) as error:
+    except (
+        struct.error,
+        ValueError,
+        IndexError,
+        KeyError,
+        OverflowError,
+        RecursionError,
+        MemoryError,
+    ) as error:
         text = f"{one.name}: cannot be understood ({type(error).__name__}); it is damaged. Make it again."
         return None, [Finding(Weight.WRONG, text)]
     if index is None and seen.facts.format in ("bam", "cram", "vcf", "gvcf", "bcf"):

@@ -177,7 +177,9 @@ def _variants(handle: BinaryIO, name: str, kind: str, index: Path | None) -> See
             raise InputError(f"{name}: its last line has no end; the file is cut off. Copy it again.")
         handle.seek(0)
     header = headers.vcf_header(handle, name)
-    facts = _facts("gvcf" if header.detail["reference_blocks"] or kind == "gvcf" else "vcf", compression, header)
+    facts = _facts(
+        "gvcf" if header.detail["reference_blocks"] or kind == "gvcf" else "vcf", compression, header
+    )
     if index is None:
         return Seen(facts, header.contigs)
     return _counted(facts, header, _fitting(handle, index, "vcf", header), reads=False)

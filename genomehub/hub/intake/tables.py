@@ -11,7 +11,15 @@ from genomehub.hub.intake.bounds import SAMPLES, TABLE_BYTES
 from genomehub.hub.intake.facts import Facts, NotThatFormatError
 
 #: Names of columns that hold a sample's name, in the order in which they count; and its sex.
-_SAMPLE_COLUMNS = ("sample", "sample_id", "sample_name", "sampleid", "individual", "individual_id", "subject_id")
+_SAMPLE_COLUMNS = (
+    "sample",
+    "sample_id",
+    "sample_name",
+    "sampleid",
+    "individual",
+    "individual_id",
+    "subject_id",
+)
 _SEX_COLUMNS = ("sex", "gender")
 _SEXES = {
     "female": "female", "f": "female", "2": "female", "xx": "female",

@@ -19,7 +19,14 @@ from pathlib import Path
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from genomehub.errors import ConfigError, ConflictError, InputError, NotFoundError, ResourceError, TooLargeError
+from genomehub.errors import (
+    ConfigError,
+    ConflictError,
+    InputError,
+    NotFoundError,
+    ResourceError,
+    TooLargeError,
+)
 from genomehub.files import os_error, remove
 from genomehub.hub import models
 from genomehub.hub.access.gate import Action, Gate
@@ -147,7 +154,9 @@ class Uploads:
         file = next((file for file in row.files if file.uuid == file_id), None)
         gone = row.state in ("cancelled", "expired") or (row.state in OPEN and row.expires_at <= self.clock())
         if file is None or gone:
-            raise NotFoundError(f"{file_id[:80]!r}: no such file in this upload, or it has expired. Begin anew.")
+            raise NotFoundError(
+                f"{file_id[:80]!r}: no such file in this upload, or it has expired. Begin anew."
+            )
         return file
 
     def expiry(self) -> datetime:
@@ -220,7 +229,9 @@ class Uploads:
             if row.state not in OPEN or row.expires_at <= self.clock():
                 raise ConflictError(f"this upload is {row.state}; no file can be added. Begin another.")
             if (row.project, row.dataset) != (wish.project, wish.dataset):
-                raise ConflictError(f"this upload is for data set {row.dataset!r}, not {wish.dataset[:80]!r}.")
+                raise ConflictError(
+                    f"this upload is for data set {row.dataset!r}, not {wish.dataset[:80]!r}."
+                )
             return row
         now = self.clock()
         mine = (
@@ -440,49 +451,56 @@ def _pending(marker: Path, size: int) -> int:
 class Cleaned:
     """What ``clean`` removed.
 
-    expired : uploads that nothing came for; folders, stored, parts : what belongs to no upload or was cut off
+    expired : uploads that nothing came for
+    folders, stored : files that arrived or were stored for uploads that have ended otherwise
+    parts : what a put that was cut off has left in the storage
+    unknown : stored files of uploads that the catalogue does not know, which stay: it may be an older backup
     """
 
     expired: list[str]
     folders: list[str]
     stored: list[str]
     parts: list[str]
+    unknown: list[str]
 
 
-def clean(uploads: Uploads, *, older_hours: float = 24) -> Cleaned:
+def clean(uploads: Uploads, *, older_hours: float = 24, unknown: bool = False) -> Cleaned:
     """Remove expired uploads, and what killed processes have left in the upload folder and in the storage.
 
     Parameters
     ----------
     older_hours : unfinished parts in the storage are removed when they are older
+    unknown : remove stored files of uploads that the catalogue does not know
     """
     now = uploads.clock()
     with uploads.database.write() as session:
         row_state = models.UploadSession.state
-        due = select(models.UploadSession).where(
-            row_state.in_(OPEN), models.UploadSession.expires_at <= now
-        )
+        due = select(models.UploadSession).where(row_state.in_(OPEN), models.UploadSession.expires_at <= now)
         expired = []
         for row in session.scalars(due):
             row.state = "expired"
             expired.append(row.uuid)
         if expired:
             EventLog(session, "clean", now).append("expire-uploads", None, None, {"uploads": expired})
-        alive = set(session.scalars(select(models.UploadSession.uuid).where(row_state.in_((*OPEN, "checking")))))
-        registered = select(models.UploadSession.uuid).where(row_state == "registered")
-        kept = alive | set(session.scalars(registered))
+        states = dict(session.execute(select(models.UploadSession.uuid, row_state)).tuples().all())
         folders = []
         if uploads.folder.is_dir():
             for folder in sorted(uploads.folder.iterdir()):
-                if _is_uuid(folder.name) and folder.name not in alive:
+                if _is_uuid(folder.name) and states.get(folder.name) not in (*OPEN, "checking"):
                     remove(folder)
                     folders.append(folder.name)
-    storage = uploads.storage
-    stored = [key for key in storage.keys("files") if _is_uuid(_owner(key)) and _owner(key) not in kept]
-    for key in stored:
-        storage.delete(key)
+        storage = uploads.storage
+        stored, left = [], []
+        for key in storage.keys("files"):
+            state = states.get(_owner(key))
+            if state is None and _is_uuid(_owner(key)):
+                (stored if unknown else left).append(key)
+            elif state not in (None, "registered", "checking"):
+                stored.append(key)
+        for key in stored:
+            storage.delete(key)
     parts = storage.abandoned(now - timedelta(hours=older_hours))
-    return Cleaned(expired, [one for one in folders if one not in expired], stored, parts)
+    return Cleaned(expired, [one for one in folders if one not in expired], stored, parts, left)
 
 
 def _owner(key: str) -> str:

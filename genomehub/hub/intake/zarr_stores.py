@@ -96,9 +96,7 @@ def vcz_facts(path: Path, name: str) -> tuple[Facts, tuple[HeaderContig, ...], s
         store.close()
 
 
-def _facts(
-    root: Any, name: str, compression: str
-) -> tuple[Facts, tuple[HeaderContig, ...], str | None]:
+def _facts(root: Any, name: str, compression: str) -> tuple[Facts, tuple[HeaderContig, ...], str | None]:
     version = str(root.attrs.get("vcf_zarr_version", ""))
     if not version:
         raise NotThatFormatError(f"{name}: is a Zarr store, but not one of variants (no vcf_zarr_version).")

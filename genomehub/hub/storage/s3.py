@@ -94,7 +94,9 @@ class S3Storage:
                 while chunk := handle.read(size):
                     number += 1
                     whole.update(chunk)
-                    parts.append({"PartNumber": number, "ETag": self._send(name, upload, number, chunk, kept)})
+                    parts.append(
+                        {"PartNumber": number, "ETag": self._send(name, upload, number, chunk, kept)}
+                    )
                     advance(len(chunk))
             if whole.hexdigest() != sha256:
                 self._client.abort_multipart_upload(Bucket=self.bucket, Key=name, UploadId=upload)
@@ -125,7 +127,9 @@ class S3Storage:
                 pages = self._client.get_paginator("list_parts")
                 listed = pages.paginate(Bucket=self.bucket, Key=name, UploadId=upload["UploadId"])
                 parts = [part for page in listed for part in page.get("Parts", ())]
-                return upload["UploadId"], {part["PartNumber"]: (part["Size"], part["ETag"]) for part in parts}
+                return upload["UploadId"], {
+                    part["PartNumber"]: (part["Size"], part["ETag"]) for part in parts
+                }
         made = self._client.create_multipart_upload(
             Bucket=self.bucket, Key=name, Metadata={_CHECKSUM: sha256}
         )

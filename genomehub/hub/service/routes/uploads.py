@@ -248,7 +248,9 @@ def _metadata(header: str) -> dict[str, str]:
         try:
             told[key] = base64.b64decode(value.strip(), validate=True).decode("utf-8")
         except (binascii.Error, UnicodeDecodeError, ValueError) as error:
-            raise ConfigError(f"Upload-Metadata: the value of {key[:40]!r} is not UTF-8 in Base64.") from error
+            raise ConfigError(
+                f"Upload-Metadata: the value of {key[:40]!r} is not UTF-8 in Base64."
+            ) from error
     return told
 
 
@@ -326,7 +328,9 @@ def how_much(
     return Response(headers=headers)
 
 
-@router.delete("/{upload}/files/{file}", status_code=204, response_class=Response, responses=_errors(409, 412))
+@router.delete(
+    "/{upload}/files/{file}", status_code=204, response_class=Response, responses=_errors(409, 412)
+)
 def remove_file(
     hub: HubDependency,
     principal: PrincipalDependency,
@@ -442,4 +446,6 @@ def _checksum(header: str | None) -> tuple[str, bytes] | None:
     try:
         return algorithm, base64.b64decode(value.strip(), validate=True)
     except (binascii.Error, ValueError) as error:
-        raise ConfigError("Upload-Checksum: the algorithm and the checksum in Base64 are expected.") from error
+        raise ConfigError(
+            "Upload-Checksum: the algorithm and the checksum in Base64 are expected."
+        ) from error
