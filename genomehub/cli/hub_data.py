@@ -48,7 +48,7 @@ def upload(
 
     \b
     Example:
-      genomehub hub upload https://hub.example.org --dataset NA12878 --project trio NA12878.cram NA12878.vcf.gz
+      genomehub hub upload https://hub.example.org --dataset NA12878 NA12878.cram NA12878.vcf.gz
     """
     from genomehub.hub.uploading import Source, Uploader, token_from, with_indexes
 
@@ -100,14 +100,16 @@ def clean(
       genomehub hub clean --config hub.toml
     """
     from genomehub.hub.catalogue import Catalogue
-    from genomehub.hub.intake import memory, uploads
+    from genomehub.hub.intake import memory
+    from genomehub.hub.intake.cleaning import clean as remove_leftovers
+    from genomehub.hub.intake.uploads import Uploads
     from genomehub.hub.service.context import now_utc
     from genomehub.hub.service.settings import read_settings
 
     settings = read_settings(Path(config) if config else None, catalogue=catalogue, storage=storage)
     with Catalogue.open(settings.catalogue) as opened:
-        room = uploads.Uploads(opened.database, settings, now_utc)
-        done = uploads.clean(room, older_hours=hours, unknown=unknown)
+        room = Uploads(opened.database, settings, now_utc)
+        done = remove_leftovers(room, older_hours=hours, unknown=unknown)
         with opened.database.write() as session:
             forgotten = memory.forget_files(session, now_utc())
     if as_json:

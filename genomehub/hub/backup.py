@@ -1,8 +1,8 @@
 """Backup of a catalogue, and back: consistent while others write, compared with its checksum, then checked.
 
 A backup is a folder (or a .tar of it): the database as SQLite's online copy or PostgreSQL's own dump,
-``backup.json`` that says what it is, and, if wanted, the service's key and settings. Data files are not in it:
-they are written once and never changed, so any tool that copies new files keeps them.
+``backup.json`` that says what it is, and, if wanted, the service's key and settings. Data files are not in
+it: they are written once and never changed, so any tool that copies new files keeps them.
 """
 
 import contextlib

@@ -51,7 +51,7 @@ class Memory(Protocol):
 
 
 def checksum(path: Path, advance: Advance = lambda n_bytes: None, *, md5: bool = True) -> Checksum:
-    """Read a file or folder once and return its size and checksum, of a file also the MD5 unless it is not wanted.
+    """Read a file or folder once and return its size and checksum; of a file also the MD5, if wanted.
 
     Raises
     ------
@@ -61,7 +61,7 @@ def checksum(path: Path, advance: Advance = lambda n_bytes: None, *, md5: bool =
     if not path.is_dir():
         other = hashlib.md5(usedforsecurity=False) if md5 else None
         size, digest = _file_checksum(path, advance, other)
-        return Checksum(size, digest, None, other and other.hexdigest())
+        return Checksum(size, digest, None, other.hexdigest() if other else None)
     parts = sorted(part for part in path.rglob("*") if part.is_file())
     total, folder = 0, hashlib.sha256()
     for part in parts:
@@ -225,8 +225,8 @@ def _refuse_links_out(folder: Path) -> None:
     for part in folder.rglob("*"):
         if part.is_symlink() and not part.resolve().is_relative_to(root):
             raise InputError(
-                f"{part}: is a link that leads out of the folder; nothing was registered. Put the file itself "
-                "there."
+                f"{part}: is a link that leads out of the folder; nothing was registered. Put the file "
+                "itself there."
             )
 
 

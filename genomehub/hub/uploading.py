@@ -214,8 +214,8 @@ class Uploader:
                 return view
             if view["state"] != "checking":
                 raise RefusedError(
-                    f"{self._base}: the upload is {view['state']}: {' '.join(view['problems'])} What was sent "
-                    "is kept; correct it and upload again."
+                    f"{self._base}: the upload is {view['state']}: {' '.join(view['problems'])} What was "
+                    "sent is kept; correct it and upload again."
                 )
             if view["step"] != step:
                 step = view["step"]

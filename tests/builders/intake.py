@@ -82,7 +82,8 @@ def vcf_text(
 ) -> str:
     lines = ["##fileformat=VCFv4.3", '##FORMAT=<ID=GT,Number=1,Type=String,Description="Genotype">']
     lines += [
-        f"##contig=<ID={c},length={l}>" if lengths else f"##contig=<ID={c}>" for c, l in contigs.items()
+        f"##contig=<ID={c},length={length}>" if lengths else f"##contig=<ID={c}>"
+        for c, length in contigs.items()
     ]
     lines.append(
         "\t".join(["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO", "FORMAT", *samples])

@@ -39,8 +39,8 @@ def require_end(handle: BinaryIO, name: str) -> None:
     handle.seek(max(0, size - len(EOF_BLOCK)))
     if handle.read() != EOF_BLOCK:
         raise InputError(
-            f"{name}: has no BGZF end-of-file block, so it is cut off (or its writer was killed). Copy or make "
-            "it again, and compare its size with the source."
+            f"{name}: has no BGZF end-of-file block, so it is cut off (or its writer was killed). Copy or "
+            "make it again, and compare its size with the source."
         )
     handle.seek(0)
 

@@ -58,8 +58,8 @@ def _members(handle: BinaryIO, name: str) -> Iterator[bytes]:
             piece = inflater.decompress(data, _PIECE)
         except zlib.error as error:
             raise InputError(
-                f"{name}: its compressed data is damaged ({error}). Copy or download it again and compare its "
-                "checksum."
+                f"{name}: its compressed data is damaged ({error}). Copy or download it again and compare "
+                "its checksum."
             ) from error
         rest = inflater.unconsumed_tail
         if piece:

@@ -1,4 +1,4 @@
-"""Completing an upload: intake looks at its files, and if all is right they are stored and registered at once.
+"""Completing an upload: intake looks at its files; if all is right they are stored and registered at once.
 
 The work is done in a thread. It may be killed at any place: the session says "checking" until the one
 transaction that registers the result, and whoever looks at it later starts the work again.
@@ -224,7 +224,8 @@ def _check(uploads: Uploads, identifier: str) -> None:
         memory=SeenFiles(uploads.database, uploads.clock),
     )  # fmt: skip
     problems = [
-        f"{one.name}: arrived with SHA-256 {file.sha256[:12]}..., but {wanted[:12]}... was announced. Send it again."
+        f"{one.name}: arrived with SHA-256 {file.sha256[:12]}..., but {wanted[:12]}... was announced. Send "
+        "it again."
         for one, file, wanted in zip(task.given, files, task.sha256, strict=True)
         if wanted is not None and wanted != file.sha256
     ]
@@ -243,12 +244,13 @@ def _check(uploads: Uploads, identifier: str) -> None:
 
 def _result(task: _Task, report: Report, files: tuple[FileRecord, ...]) -> Result:
     asked, samples = task.said, report.samples
-    sex = asked.get("sex") or (report.sexes.get(samples[0]) if len(samples) == 1 else None)
+    sex: Any = asked.get("sex") or (report.sexes.get(samples[0]) if len(samples) == 1 else None)
     return check_result(
         Result(
             files=files, samples=samples, dataset=task.dataset, project=task.project, sex=sex,
             title=asked.get("title"), description=asked.get("description"), reference=report.reference,
-            software=asked.get("software") or {}, qc=asked.get("qc"), parents=tuple(asked.get("parents") or ()),
+            software=asked.get("software") or {}, qc=asked.get("qc"),
+            parents=tuple(asked.get("parents") or ()),
         )
     )  # fmt: skip
 

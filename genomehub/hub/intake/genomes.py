@@ -2,8 +2,8 @@
 
 A genome is known by its GA4GH sequence-collection digest. A header seldom holds what that digest is made of
 (the bases' digests), so the file's contigs are compared with those of the references that the hub has: first
-the coordinate system as a whole (``sorted_name_length_pairs``), then contig by contig, chr1 and 1, chrM and MT
-being two names of one thing if length and MD5 do not contradict.
+the coordinate system as a whole (``sorted_name_length_pairs``), then contig by contig, chr1 and 1, chrM and
+MT being two names of one thing if length and MD5 do not contradict.
 """
 
 import dataclasses
@@ -166,14 +166,15 @@ def recognise(
         chosen = next((fit for fit in fits if fit.genome.record.digest == stated), None)
         if chosen is None:
             raise InputError(
-                f"{where}: is said to be on the reference {stated[:12]}, which this hub does not have. It has "
-                f"{_listed(known)}."
+                f"{where}: is said to be on the reference {stated[:12]}, which this hub does not have. It "
+                f"has {_listed(known)}."
             )
         return _accepted(chosen, contigs, where, fits)
     if not any(contig.length or contig.md5 for contig in contigs):
         raise InputError(
-            f"{where}: its contigs ({_names([one.name for one in contigs])}) have neither lengths nor MD5, so its "
-            "reference cannot be told. Say which it is by its digest, or add ##contig lines: bcftools reheader."
+            f"{where}: its contigs ({_names([one.name for one in contigs])}) have neither lengths nor MD5, "
+            "so its reference cannot be told. Say which it is by its digest, or add ##contig lines: bcftools "
+            "reheader."
         )
     fitting = sorted((fit for fit in fits if fit.fits), key=lambda fit: fit.rank, reverse=True)
     if not fitting:
@@ -247,7 +248,8 @@ def _why_none(contigs: Sequence[HeaderContig], fits: Sequence[_Fit], where: str)
             if told and set(_sized(contigs, fit)) - set(_sized(contigs, other)):
                 return (
                     f"{where}: builds are mixed: {_names(_sized(contigs, fit))} are of {fit.genome.title}, "
-                    f"{_names(sorted(told))} of {other.genome.title}. Align or call all of it on one reference."
+                    f"{_names(sorted(told))} of {other.genome.title}. Align or call all of it on one "
+                    "reference."
                 )
     best = max(fits, key=lambda fit: (len(fit.places), bool(fit.contradictions)))
     if best.contradictions:
@@ -263,7 +265,8 @@ def _why_none(contigs: Sequence[HeaderContig], fits: Sequence[_Fit], where: str)
         reason = f"none of its contigs ({_names([contig.name for contig in contigs])}) is known"
     return (
         f"{where}: is on a reference that this hub does not have: {reason}. It has "
-        f"{_listed([fit.genome for fit in fits])}; have its reference added, or align and call on one of these."
+        f"{_listed([fit.genome for fit in fits])}; have its reference added, or align and call on one of "
+        "these."
     )
 
 

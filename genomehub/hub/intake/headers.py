@@ -67,7 +67,9 @@ def _size(stream: Stream, name: str, most: int, what: str) -> int:
 
 def sam_header(text: bytes, name: str) -> Header:
     """Return what the lines of a SAM header say."""
-    contigs, samples, programs = [], {}, []
+    contigs: list[HeaderContig] = []
+    samples: dict[str, None] = {}
+    programs: list[dict[str, str]] = []
     detail: dict[str, Any] = {}
     platforms: dict[str, None] = {}
     for line in text.decode("utf-8", "replace").splitlines():
@@ -111,9 +113,8 @@ def _md5(text: str | None) -> str | None:
 def vcf_header(handle: BinaryIO, name: str) -> Header:
     """Return the header of a VCF, plain or compressed."""
     stream = Stream(inflate(handle, name, HEADER_BYTES + LINE_BYTES, "header"), name)
-    lines, size = [], 0
+    lines: list[bytes] = []
     while line := stream.line():
-        size += len(line)
         if not lines and not line.startswith(b"##fileformat=VCFv"):
             raise NotThatFormatError(f"{name}: is no VCF: its first line is not ##fileformat=VCFv...")
         lines.append(line)

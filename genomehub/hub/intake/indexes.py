@@ -73,8 +73,8 @@ class _Numbers:
 
     def damaged(self) -> InputError:
         return InputError(
-            f"{self._name}: the index is damaged or cut off at byte {self._at}. Make it again: samtools index, "
-            "or bcftools index."
+            f"{self._name}: the index is damaged or cut off at byte {self._at}. Make it again: samtools "
+            "index, or bcftools index."
         )
 
 
@@ -89,8 +89,8 @@ def read_index(handle: BinaryIO, name: str) -> Index:
     if magic == b"TBI\1":
         n_contigs = numbers.count(8)
         numbers.take("<6i")
-        names = _names(numbers.bytes(numbers.count(1)))
-        return _binned("tbi", names, n_contigs, numbers, _BAI_PSEUDO_BIN, csi=False)
+        named = _names(numbers.bytes(numbers.count(1)))
+        return _binned("tbi", named, n_contigs, numbers, _BAI_PSEUDO_BIN, csi=False)
     if magic == b"CSI\1":
         _, depth = numbers.take("<2i")
         if not 0 <= depth <= 20:
@@ -230,8 +230,8 @@ def walk_cram(handle: BinaryIO, major: int, name: str) -> CramCounts:
         offsets.add(head.offset)
     if not ended:
         raise InputError(
-            f"{name}: has no end-of-file container, so it is cut off (or its writer was killed). Copy or make "
-            "it again, and compare its size with the source."
+            f"{name}: has no end-of-file container, so it is cut off (or its writer was killed). Copy or "
+            "make it again, and compare its size with the source."
         )
     return CramCounts(counts, frozenset(offsets))
 
@@ -253,8 +253,8 @@ def check_crai(handle: BinaryIO, name: str, counts: CramCounts, n_contigs: int) 
             contig, _, _, offset = (int(field) for field in fields[:4])
         except ValueError as error:
             raise InputError(
-                f"{name}: the line {line[:60]!r} is not that of a CRAI (six numbers). Make it again: samtools "
-                "index."
+                f"{name}: the line {line[:60]!r} is not that of a CRAI (six numbers). Make it again: "
+                "samtools index."
             ) from error
         if not -2 <= contig < n_contigs:
             raise InputError(refuse % f"it names contig number {contig} of {n_contigs}")

@@ -211,8 +211,8 @@ def _samples(
                 findings.append(Finding(Weight.LACKING, text))
         if said.samples and not said.other_names and (other := set(names) - set(said.samples)):
             text = (
-                f"{one.name}: is of sample {_names(sorted(other))}, but {_names(said.samples)} was said. Are two "
-                "samples mixed up? If the names only differ in the file, say so: --other-names."
+                f"{one.name}: is of sample {_names(sorted(other))}, but {_names(said.samples)} was said. Are "
+                "two samples mixed up? If the names only differ in the file, say so: --other-names."
             )
             findings.append(Finding(Weight.WRONG, text))
     samples = said.samples or tuple(inside) or tuple(listed)

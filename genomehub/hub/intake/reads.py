@@ -35,8 +35,8 @@ def fastq_facts(handle: BinaryIO, name: str, compression: str) -> Facts:
             total += len(piece)
             if total > _GIBIBYTE and total > GZIP_RATIO * packed:
                 raise TooLargeError(
-                    f"{name}: grows to more than {GZIP_RATIO} times its size when it is decompressed; reads do "
-                    "not. Check what made it."
+                    f"{name}: grows to more than {GZIP_RATIO} times its size when it is decompressed; reads "
+                    "do not. Check what made it."
                 )
             n_lines += piece.count(b"\n")
             if len(head) < 4 * _PIECE:

@@ -11,7 +11,7 @@ from genomehub.hub.intake import bgzf, headers
 from genomehub.hub.intake.bounds import TABLE_BYTES, Stream, inflate
 from genomehub.hub.intake.facts import Facts, HeaderContig, NotThatFormatError, fullest
 from genomehub.hub.intake.headers import Header
-from genomehub.hub.intake.indexes import CramCounts, Index, check_crai, check_fit, read_index, walk_cram
+from genomehub.hub.intake.indexes import Index, check_crai, check_fit, read_index, walk_cram
 from genomehub.hub.intake.reads import fastq_facts
 from genomehub.hub.intake.tables import phenopacket_facts, table_facts
 from genomehub.hub.intake.zarr_stores import vcz_facts

@@ -134,14 +134,14 @@ def phenopacket_facts(data: bytes, name: str) -> Facts:
     return Facts("phenopacket", samples=tuple(sexes), sexes=known, detail=detail)
 
 
-def _packets(content: dict[str, Any], name: str) -> list[dict[str, Any]]:
+def _packets(content: dict[str, Any], name: str) -> list[Mapping[str, Any]]:
     meta = content.get("metaData")
     if not isinstance(meta, dict) or not isinstance(meta.get("created"), str):
         raise InputError(f"{name}: its metaData has no date of creation; Phenopackets 2.0 require it.")
     if not isinstance(content.get("id"), str) or not content["id"]:
         raise InputError(f"{name}: has no id; Phenopackets 2.0 require it.")
     if "members" in content:
-        packets = list(_objects(content["members"], name))
+        packets: list[Mapping[str, Any]] = list(_objects(content["members"], name))
     elif "proband" in content:
         packets = [*_objects([content["proband"]], name), *_objects(content.get("relatives"), name)]
     else:

@@ -1,13 +1,12 @@
 """Uploads: files of a new version of a data set arrive piece by piece, in sessions, by the tus protocol.
 
-What has come of a file is what lies in the upload folder: SESSION/NAME. So after a kill, its size is the offset
-from which to go on. Here is no HTTP; ``service/routes/uploads.py`` speaks it.
+What has come of a file is what lies in the upload folder: SESSION/NAME. So after a kill, its size is the
+offset from which to go on. Here is no HTTP; ``service/routes/uploads.py`` speaks it.
 """
 
 import contextlib
 import dataclasses
 import fcntl
-import hashlib
 import os
 import re
 import shutil
@@ -22,7 +21,6 @@ from sqlalchemy.orm import Session
 from genomehub.errors import (
     ConfigError,
     ConflictError,
-    InputError,
     NotFoundError,
     ResourceError,
     TooLargeError,
@@ -32,7 +30,7 @@ from genomehub.hub import models
 from genomehub.hub.access.gate import Action, Gate
 from genomehub.hub.access.principals import Principal, Role
 from genomehub.hub.database import Database, locate
-from genomehub.hub.filing import EventLog, check_name
+from genomehub.hub.filing import check_name
 from genomehub.hub.records import DEFAULT_PROJECT
 from genomehub.hub.service.settings import Settings
 from genomehub.hub.sources import kind_of
@@ -51,17 +49,13 @@ class LockedError(ConflictError):
     """Another request writes to this upload now."""
 
 
-class ChecksumError(InputError):
-    """A piece is not what its checksum says; it was thrown away."""
-
-
 @dataclasses.dataclass(frozen=True)
 class Wish:
     """A file that somebody wants to upload.
 
     dataset : name in the project, or the data set's identifier
     kind : None to have the name tell it
-    session : identifier of an upload that it belongs to; None: the open one for the same data set, else a new one
+    session : identifier of an upload that it belongs to; None: the open one for the data set, or a new one
     """
 
     name: str
@@ -202,14 +196,14 @@ class Uploads:
     def _checked(self, session: Session, wish: Wish) -> Wish:
         if not 0 < wish.size_bytes <= self.settings.upload_max_bytes:
             raise TooLargeError(
-                f"{wish.name[:80]!r}: {wish.size_bytes} bytes; from 1 to {self.settings.upload_max_bytes} are "
-                "accepted."
+                f"{wish.name[:80]!r}: {wish.size_bytes} bytes; from 1 to {self.settings.upload_max_bytes} "
+                "are accepted."
             )
         check_name("file", wish.name)
         if wish.name.startswith(".") or re.search(r"[/\\:]", wish.name) or len(wish.name.encode()) > 200:
             raise ConfigError(
-                f"{wish.name[:80]!r}: cannot be the name of a file here: without folders, not beginning with a "
-                "point, at most 200 bytes."
+                f"{wish.name[:80]!r}: cannot be the name of a file here: without folders, not beginning with "
+                "a point, at most 200 bytes."
             )
         kind = wish.kind or kind_of(wish.name.removesuffix(".zip"))
         if not _KIND.fullmatch(kind):
@@ -245,14 +239,15 @@ class Uploads:
             )
             .order_by(models.UploadSession.id.desc())
         )
-        row = session.scalar(mine.limit(1))
-        if row is None:
-            row = models.UploadSession(
-                uuid=str(uuid.uuid4()), person_id=principal.person_id, project=wish.project,
-                dataset=wish.dataset, state="open", created_at=now, expires_at=self.expiry(),
-            )  # fmt: skip
-            session.add(row)
-            session.flush()
+        found = session.scalar(mine.limit(1))
+        if found is not None:
+            return found
+        row = models.UploadSession(
+            uuid=str(uuid.uuid4()), person_id=principal.person_id, project=wish.project,
+            dataset=wish.dataset, state="open", created_at=now, expires_at=self.expiry(),
+        )  # fmt: skip
+        session.add(row)
+        session.flush()
         return row
 
     def _require_room(self, session: Session, principal: Principal, size_bytes: int) -> None:
@@ -326,7 +321,7 @@ class Uploads:
             size = self.path(file).stat().st_size
         except FileNotFoundError:
             return file.size_bytes if file.session.state == "registered" else 0
-        return min(size, _pending(self.marker(file), size))
+        return min(size, pending(self.marker(file), size))
 
     def is_whole(self, file: models.UploadFile) -> bool:
         """Tell whether all of a file has come."""
@@ -353,91 +348,7 @@ class Uploads:
             os.close(handle)
 
 
-class Receiver:
-    """Takes one piece of a file: appended as it comes, so that a cut connection loses nothing.
-
-    With a checksum, the piece counts only when all of it has come and is right.
-    """
-
-    def __init__(
-        self, uploads: Uploads, file: models.UploadFile, offset: int, checksum: tuple[str, bytes] | None
-    ) -> None:
-        self._name, self._size = file.name, file.size_bytes
-        self._path, self._marker = uploads.path(file), uploads.marker(file)
-        self._stack = contextlib.ExitStack()
-        self._handle = self._stack.enter_context(uploads.locked(file))
-        try:
-            have = os.fstat(self._handle).st_size
-            counted = min(have, _pending(self._marker, have))
-            if counted < have:
-                os.ftruncate(self._handle, counted)  # a piece whose checksum was never compared
-            self._marker.unlink(missing_ok=True)
-            if offset != counted:
-                raise ConflictError(
-                    f"{self._name}: {counted} bytes have come, so the next piece begins there, not at {offset}."
-                )
-            os.lseek(self._handle, offset, os.SEEK_SET)
-            self._checksum = checksum
-            self._digest = hashlib.new(checksum[0], usedforsecurity=False) if checksum else None
-            if checksum:
-                self._marker.write_text(str(offset))
-        except BaseException:
-            self._stack.close()
-            raise
-        self._start = self.offset = offset
-
-    def write(self, data: bytes) -> None:
-        """Append; TooLargeError if it is more than was announced."""
-        if self.offset + len(data) > self._size:
-            os.ftruncate(self._handle, self._start)
-            self.offset = self._start
-            raise TooLargeError(
-                f"{self._name}: {self._size} bytes were announced and more come. Nothing of the piece is kept."
-            )
-        try:
-            rest = memoryview(data)
-            while rest:
-                rest = rest[os.write(self._handle, rest) :]
-        except OSError as error:
-            raise os_error(self._name, error) from error
-        self.offset += len(data)
-        if self._digest is not None:
-            self._digest.update(data)
-
-    def finish(self, *, whole: bool) -> int:
-        """End the piece and return the offset from which to go on.
-
-        Parameters
-        ----------
-        whole : the sender has sent all of it
-
-        Raises
-        ------
-        ChecksumError
-        """
-        with self._stack:
-            if self._digest is not None and self._checksum is not None:
-                right = whole and self._digest.digest() == self._checksum[1]
-                if not right:
-                    os.ftruncate(self._handle, self._start)
-                    self.offset = self._start
-                os.fdatasync(self._handle)
-                self._marker.unlink(missing_ok=True)
-                if whole and not right:
-                    raise ChecksumError(
-                        f"{self._name}: the piece is not what its {self._checksum[0]} says; it was damaged on "
-                        "the way. Send it again."
-                    )
-            else:
-                os.fdatasync(self._handle)
-        return self.offset
-
-    def abandon(self) -> None:
-        """Give up after an error of ours."""
-        self._stack.close()
-
-
-def _pending(marker: Path, size: int) -> int:
+def pending(marker: Path, size: int) -> int:
     """Return how much of a file counts: up to where a piece began that was never verified."""
     try:
         return int(marker.read_text() or 0)
@@ -445,67 +356,3 @@ def _pending(marker: Path, size: int) -> int:
         return size
     except ValueError:
         return 0
-
-
-@dataclasses.dataclass(frozen=True)
-class Cleaned:
-    """What ``clean`` removed.
-
-    expired : uploads that nothing came for
-    folders, stored : files that arrived or were stored for uploads that have ended otherwise
-    parts : what a put that was cut off has left in the storage
-    unknown : stored files of uploads that the catalogue does not know, which stay: it may be an older backup
-    """
-
-    expired: list[str]
-    folders: list[str]
-    stored: list[str]
-    parts: list[str]
-    unknown: list[str]
-
-
-def clean(uploads: Uploads, *, older_hours: float = 24, unknown: bool = False) -> Cleaned:
-    """Remove expired uploads, and what killed processes have left in the upload folder and in the storage.
-
-    Parameters
-    ----------
-    older_hours : unfinished parts in the storage are removed when they are older
-    unknown : remove stored files of uploads that the catalogue does not know
-    """
-    now = uploads.clock()
-    with uploads.database.write() as session:
-        row_state = models.UploadSession.state
-        due = select(models.UploadSession).where(row_state.in_(OPEN), models.UploadSession.expires_at <= now)
-        expired = []
-        for row in session.scalars(due):
-            row.state = "expired"
-            expired.append(row.uuid)
-        if expired:
-            EventLog(session, "clean", now).append("expire-uploads", None, None, {"uploads": expired})
-        states = dict(session.execute(select(models.UploadSession.uuid, row_state)).tuples().all())
-        folders = []
-        if uploads.folder.is_dir():
-            for folder in sorted(uploads.folder.iterdir()):
-                if _is_uuid(folder.name) and states.get(folder.name) not in (*OPEN, "checking"):
-                    remove(folder)
-                    folders.append(folder.name)
-        storage = uploads.storage
-        stored, left = [], []
-        for key in storage.keys("files"):
-            state = states.get(_owner(key))
-            if state is None and _is_uuid(_owner(key)):
-                (stored if unknown else left).append(key)
-            elif state not in (None, "registered", "checking"):
-                stored.append(key)
-        for key in stored:
-            storage.delete(key)
-    parts = storage.abandoned(now - timedelta(hours=older_hours))
-    return Cleaned(expired, [one for one in folders if one not in expired], stored, parts, left)
-
-
-def _owner(key: str) -> str:
-    return key.split("/")[1]
-
-
-def _is_uuid(text: str) -> bool:
-    return re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", text) is not None

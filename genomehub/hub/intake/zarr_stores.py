@@ -89,8 +89,8 @@ def vcz_facts(path: Path, name: str) -> tuple[Facts, tuple[HeaderContig, ...], s
             return _facts(root, name, "zip" if zipped else "none")
         except (BaseZarrError, ValueError, KeyError, TypeError, OSError, RuntimeError, EOFError) as error:
             raise InputError(
-                f"{name}: its arrays cannot be read ({type(error).__name__}: {str(error)[:100]}); the store is "
-                "damaged. Copy or make it again."
+                f"{name}: its arrays cannot be read ({type(error).__name__}: {str(error)[:100]}); the store "
+                "is damaged. Copy or make it again."
             ) from error
     finally:
         store.close()
@@ -145,8 +145,8 @@ def _require_chunks(array: Any, what: str, name: str) -> None:
     there, wanted = array.nchunks_initialized, array.nchunks
     if there < wanted:
         raise InputError(
-            f"{name}: {wanted - there} of the {wanted} chunks of {what} are missing; the store was not copied "
-            "whole. Copy it again."
+            f"{name}: {wanted - there} of the {wanted} chunks of {what} are missing; the store was not "
+            "copied whole. Copy it again."
         )
 
 

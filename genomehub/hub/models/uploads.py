@@ -17,8 +17,9 @@ from genomehub.hub.models.catalogue import Entry
 class UploadSession(Model):
     """Files that a person sends for one new version of one data set.
 
-    state : open (files arrive), checking (all are whole, intake reads them), registered, refused (``problems``
-        say why; files may be replaced and it may be completed again), cancelled or expired (files are removed)
+    state : open (files arrive), checking (all are whole, intake reads them), registered, refused
+        (``problems`` say why; files may be replaced and it may be completed again), cancelled or expired (its
+        files are removed)
     said : what the person says about the result when they complete it: samples, sex, title, ...
     claimed_by, claimed_at : which process checks it, and its last sign of life
     progress : what intake does now, and how far it is

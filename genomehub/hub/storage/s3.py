@@ -231,7 +231,7 @@ def bucket_store(bucket: str) -> Any:
     return S3Store(
         bucket,
         region=region,
-        **({"endpoint": endpoint} if endpoint else {}),
+        endpoint=endpoint or None,
         virtual_hosted_style_request=False,
         client_options={
             "allow_http": endpoint.startswith("http://"), "connect_timeout": "10s", "timeout": "60s",

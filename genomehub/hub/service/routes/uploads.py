@@ -25,14 +25,8 @@ from genomehub.errors import ConfigError, NotAuthenticatedError, TooLargeError
 from genomehub.hub import models
 from genomehub.hub.access.principals import Principal
 from genomehub.hub.intake import completion
-from genomehub.hub.intake.uploads import (
-    ALGORITHMS,
-    ChecksumError,
-    LockedError,
-    Receiver,
-    Uploads,
-    Wish,
-)
+from genomehub.hub.intake.receiving import ChecksumError, Receiver
+from genomehub.hub.intake.uploads import ALGORITHMS, LockedError, Uploads, Wish
 from genomehub.hub.service.context import Hub
 from genomehub.hub.service.dependencies import BoundsDependency, HubDependency, PrincipalDependency
 from genomehub.hub.service.problems import MEDIA_TYPE
@@ -117,21 +111,21 @@ class Completion(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     samples: list[Annotated[str, Field(min_length=1, max_length=200)]] = Field(
-        [], max_length=100_000, description="names; by default those in the files"
+        default=[], max_length=100_000, description="names; by default those in the files"
     )
-    sex: Literal["female", "male", "unknown"] | None = Field(None, description="of the only sample")
+    sex: Literal["female", "male", "unknown"] | None = Field(default=None, description="of the only sample")
     reference: str | None = Field(
-        None, pattern=r"^[A-Za-z0-9_-]{32}$", description="digest; by default it is recognised"
+        default=None, pattern=r"^[A-Za-z0-9_-]{32}$", description="digest; by default it is recognised"
     )
-    title: str | None = Field(None, max_length=1000)
-    description: str | None = Field(None, max_length=100_000)
+    title: str | None = Field(default=None, max_length=1000)
+    description: str | None = Field(default=None, max_length=100_000)
     software: dict[str, Annotated[str, Field(max_length=200)]] = Field(
-        {}, max_length=100, description="name to version of what made it"
+        default={}, max_length=100, description="name to version of what made it"
     )
-    qc: dict[str, Any] | None = Field(None, description="JSON of genomehub qc, or any object")
-    parents: list[Annotated[str, Field(pattern=r"^[0-9a-f]{6,64}$")]] = Field([], max_length=1000)
-    other_names: bool = Field(False, description="the samples are called otherwise in the files, rightly")
-    correct_sex: bool = Field(False, description="the sex that is known of the sample was wrong")
+    qc: dict[str, Any] | None = Field(default=None, description="JSON of genomehub qc, or any object")
+    parents: list[Annotated[str, Field(pattern=r"^[0-9a-f]{6,64}$")]] = Field(default=[], max_length=1000)
+    other_names: bool = Field(default=False, description="the files rightly name the samples otherwise")
+    correct_sex: bool = Field(default=False, description="the sex that is known of the sample was wrong")
 
 
 def _view(uploads: Uploads, row: models.UploadSession) -> UploadView:
@@ -238,7 +232,7 @@ def _wish(length: str | None, metadata: str) -> Wish:
     known = {"name", "dataset", "project", "kind", "sha256", "upload"}
     more = {key: value for key, value in told.items() if key in known and value}
     session = more.pop("upload", None)
-    return Wish(size_bytes=int(length), session=session, **more)  # type: ignore[arg-type]
+    return Wish(size_bytes=int(length), session=session, **more)
 
 
 def _metadata(header: str) -> dict[str, str]:
