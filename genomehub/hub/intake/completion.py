@@ -22,6 +22,7 @@ from sqlalchemy.orm import Session
 from genomehub.errors import ConflictError, GenomehubError, InputError, ResourceError, StoreError
 from genomehub.files import remove
 from genomehub.hub import models
+from genomehub.hub.access.gate import Action, Gate
 from genomehub.hub.access.people import principal_of
 from genomehub.hub.checksums import describe_files
 from genomehub.hub.filing import EventLog, check_result, file_result, find_same
@@ -128,7 +129,8 @@ def _work(uploads: Uploads, identifier: str) -> None:
             uploads, identifier, "open", ["the hub cannot store the files now. Complete the upload again."]
         )
     except GenomehubError as error:
-        _settle(uploads, identifier, "refused", [str(error)])
+        here = f"{uploads.folder / identifier}{os.sep}"
+        _settle(uploads, identifier, "refused", [str(error).replace(here, "")])
     except Exception:
         number = uuid.uuid4().hex[:12]
         _log.exception("upload %s: error %s", identifier, number)
@@ -198,7 +200,12 @@ def _read_task(uploads: Uploads, identifier: str) -> _Task:
         row = _row(session, identifier)
         if row.person.disabled_at is not None:
             raise InputError("the person who uploaded this may not act any more.")
-        uploads.require_right(session, principal_of(row.person, "token"), row.project, row.dataset)
+        principal = principal_of(row.person, "token")
+        uploads.require_right(session, principal, row.project, row.dataset)
+        gate = Gate(session, principal, uploads.clock())
+        for parent in (row.said or {}).get("parents", ()):
+            entry = session.scalar(select(models.Entry).where(models.Entry.digest == parent))
+            gate.require(Action.SEE, None if entry is None else entry.dataset, parent)
         given = [Given(file.kind, uploads.path(file), file.name) for file in row.files]
         return _Task(
             identifier, f"person:{row.person.uuid}", row.dataset, row.project, dict(row.said or {}), given,

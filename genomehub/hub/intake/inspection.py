@@ -1,7 +1,7 @@
 """One look at all files of a result: each by itself, then together, then against what is said and known."""
 
 import dataclasses
-import struct
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from genomehub.hub.intake.recognition import FORMATS, INDEX_KINDS, Seen, find_in
 from genomehub.hub.records import FileRecord, ReferenceRecord
 from genomehub.types import Progress
 
+_log = logging.getLogger("genomehub.hub")
 #: Kinds whose name does not promise what intake could look into: nothing is wrong if it is something else.
 _MAYBE = {"table": "samples", "json": "phenopacket"}
 _DATA = ("bam", "cram", "vcf", "gvcf", "bcf", "vcz")
@@ -128,15 +129,8 @@ def _look(one: Given, indexes: Sequence[Path], used: set[Path]) -> tuple[Seen | 
         return None, [Finding(Weight.WRONG, str(error))]
     except OSError as error:
         return None, [Finding(Weight.WRONG, f"{one.name}: cannot be read ({error.strerror}). Check it.")]
-    except (
-        struct.error,
-        ValueError,
-        IndexError,
-        KeyError,
-        OverflowError,
-        RecursionError,
-        MemoryError,
-    ) as error:
+    except Exception as error:  # of a file that was made to break its reader, whichever library that is
+        _log.warning("%s: cannot be understood", one.name, exc_info=error)
         text = f"{one.name}: cannot be understood ({type(error).__name__}); it is damaged. Make it again."
         return None, [Finding(Weight.WRONG, text)]
     if index is None and seen.facts.format in ("bam", "cram", "vcf", "gvcf", "bcf"):

@@ -123,7 +123,7 @@ class Completion(BaseModel):
         default={}, max_length=100, description="name to version of what made it"
     )
     qc: dict[str, Any] | None = Field(default=None, description="JSON of genomehub qc, or any object")
-    parents: list[Annotated[str, Field(pattern=r"^[0-9a-f]{6,64}$")]] = Field(default=[], max_length=1000)
+    parents: list[Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]] = Field(default=[], max_length=1000)
     other_names: bool = Field(default=False, description="the files rightly name the samples otherwise")
     correct_sex: bool = Field(default=False, description="the sex that is known of the sample was wrong")
 
