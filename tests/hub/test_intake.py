@@ -72,12 +72,20 @@ def test_cram__records_are_counted_by_containers(tmp_path, genomes):
     seen = only("cram", intake.bam(tmp_path / "a.cram", n_reads=30_000), genomes)
     (facts,) = seen.facts
     assert (seen.findings, seen.reference.digest, facts.samples) == ((), intake.DIGEST, ("NA12878",))
-    assert facts.n_reads == 30_007 == int(
-        subprocess.run(["samtools", "view", "-c", tmp_path / "a.cram"], capture_output=True, check=True).stdout
+    assert (
+        facts.n_reads
+        == 30_007
+        == int(
+            subprocess.run(
+                ["samtools", "view", "-c", tmp_path / "a.cram"], capture_output=True, check=True
+            ).stdout
+        )
     )
 
 
-@pytest.mark.parametrize(("kind", "letter", "index"), [("vcf", "z", "tbi"), ("vcf", "z", "csi"), ("bcf", "b", "csi")])
+@pytest.mark.parametrize(
+    ("kind", "letter", "index"), [("vcf", "z", "tbi"), ("vcf", "z", "csi"), ("bcf", "b", "csi")]
+)
 def test_variants__counted_by_their_index(tmp_path, genomes, kind, letter, index):
     path = intake.vcf(tmp_path / f"a.{kind}.gz", kind=letter, index=index)
     seen = only(kind, path, genomes)
@@ -333,7 +341,9 @@ def test_phenopacket__refused(tmp_path, genomes, change, message):
 
 def test_kind__another_than_said(tmp_path, genomes):
     bam = intake.bam(tmp_path / "a.bam")
-    assert "is said to be vcf, but its content is not vcf or bcf (it looks like bam)" in refusals("vcf", bam, genomes)
+    assert "is said to be vcf, but its content is not vcf or bcf (it looks like bam)" in refusals(
+        "vcf", bam, genomes
+    )
     text = tmp_path / "x.bam"
     text.write_text("reads")
     found = only("bam", text, genomes)
@@ -447,7 +457,9 @@ def test_damaged__is_a_sentence_or_a_report(tmp_path_factory, data):
         intake.vcf(folder / "a.bcf", kind="b", index="csi")
         _zipped(_store(folder / "a.vcz"), folder / "a.zip")
     kind, name = data.draw(
-        st.sampled_from([("bam", "a.bam"), ("cram", "a.cram"), ("vcf", "a.vcf.gz"), ("bcf", "a.bcf"), ("vcz", "a.zip")])
+        st.sampled_from(
+            [("bam", "a.bam"), ("cram", "a.cram"), ("vcf", "a.vcf.gz"), ("bcf", "a.bcf"), ("vcz", "a.zip")]
+        )
     )
     indexes = {"bam": ".bai", "cram": ".crai", "vcf": ".tbi", "bcf": ".csi", "vcz": ""}
     spoilt = folder / "spoilt"
@@ -499,7 +511,8 @@ def test_memory__unchanged_files_are_not_read_again(tmp_path, monkeypatch):
     read = []
     real = __import__("genomehub.hub.checksums", fromlist=["checksum"]).checksum
     monkeypatch.setattr(
-        "genomehub.hub.checksums.checksum", lambda path, advance: read.append(path.name) or real(path, advance)
+        "genomehub.hub.checksums.checksum",
+        lambda path, advance: read.append(path.name) or real(path, advance),
     )
     monkeypatch.setattr("genomehub.hub.checksums._SETTLED_SECONDS", -1)
     with Catalogue.create(tmp_path / "c.sqlite") as catalogue:

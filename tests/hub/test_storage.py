@@ -2,13 +2,11 @@
 
 import hashlib
 import os
-import uuid
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import httpx
 import pytest
-from moto.server import ThreadedMotoServer
 
 from genomehub.errors import ConfigError, InputError, NotFoundError, ResourceError
 from genomehub.hub.catalogue import Catalogue
@@ -21,27 +19,6 @@ from genomehub.hub.storage.s3 import S3Storage
 PART = 5 * 2**20
 CONTENT = os.urandom(2 * PART + 12_345)
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
-
-
-@pytest.fixture(scope="session")
-def s3_server():
-    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
-    server.start()
-    yield "http://{}:{}".format(*server.get_host_and_port())
-    server.stop()
-
-
-@pytest.fixture
-def bucket(s3_server, monkeypatch):
-    """An empty bucket of an object store on loopback, and the variables that lead to it."""
-    for name, value in {
-        "AWS_ENDPOINT_URL": s3_server, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "secret",
-        "AWS_REGION": "us-east-1",
-    }.items():  # fmt: skip
-        monkeypatch.setenv(name, value)
-    name = f"hub-{uuid.uuid4().hex[:12]}"
-    S3Storage(f"s3://{name}")._client.create_bucket(Bucket=name)
-    return name
 
 
 @pytest.fixture(params=["folder", "s3"])
@@ -65,7 +42,13 @@ def test_put__then_every_question(storage, source):
     assert location == storage.location(key)
     assert (storage.size(key), storage.checksum(key)) == (len(CONTENT), SHA256)
     blob = storage.open(key)
-    for start, end in [(0, 10), (PART - 3, PART + 3), (len(CONTENT) - 5, len(CONTENT) + 50), (7, 7), (9e9, 9e9)]:
+    for start, end in [
+        (0, 10),
+        (PART - 3, PART + 3),
+        (len(CONTENT) - 5, len(CONTENT) + 50),
+        (7, 7),
+        (9e9, 9e9),
+    ]:
         assert blob.read(int(start), int(end)) == CONTENT[int(start) : int(end)]
     blob.close()
     assert list(storage.keys("files")) == [key]

@@ -20,6 +20,7 @@ from genomehub.hub.storage.interface import CHUNK_BYTES, Advance, check_key, no_
 #: S3 allows 10,000 parts of at least 5 MiB; larger files get larger parts.
 PART_BYTES = 32 * 2**20
 _MAX_PARTS = 10_000
+ATTEMPTS = 4  # of a request that fails
 _CHECKSUM = "sha256"  # of the whole file, kept as the object's metadata
 
 
@@ -65,7 +66,10 @@ class S3Storage:
 
         region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
         config = Config(
-            connect_timeout=10, read_timeout=60, retries={"max_attempts": 4}, s3={"addressing_style": "path"}
+            connect_timeout=10,
+            read_timeout=60,
+            retries={"total_max_attempts": ATTEMPTS},
+            s3={"addressing_style": "path"},
         )
         return boto3.client("s3", region_name=region, config=config)
 
