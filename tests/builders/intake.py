@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import random
 import subprocess
 from pathlib import Path
 
@@ -37,6 +38,7 @@ def bam(
     *,
     index: str | None = "bai",
     md5s: dict[str, str] | None = None,
+    varied: bool = False,
 ) -> Path:
     """Write a sorted BAM (or CRAM, by its name) of reads spread over all contigs, and its index."""
     squares = [
@@ -58,7 +60,7 @@ def bam(
                 read.reference_id = number
                 read.reference_start = i * (length - 200) // per_contig
                 read.mapping_quality, read.cigarstring = 60, "100M"
-                read.query_sequence = "ACGTTGCA" * 12 + "ACGT"
+                read.query_sequence = "".join(random.choices("ACGT", k=100)) if varied else "ACGT" * 25
                 read.query_qualities = pysam.qualitystring_to_array("I" * 100)
                 out.write(read)
         for i in range(7):

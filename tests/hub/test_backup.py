@@ -5,6 +5,7 @@ import shutil
 import tarfile
 import threading
 import uuid
+from datetime import UTC, datetime
 
 import pytest
 from builders import postgresql
@@ -17,6 +18,8 @@ from genomehub.hub.backup import backup, restore
 from genomehub.hub.catalogue import Catalogue
 from genomehub.hub.database import Database, locate, migrate
 from genomehub.hub.filing import EventLog
+from genomehub.hub.identity import data_digest, entry_digest, provenance_digest
+from genomehub.hub.records import FileRecord
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -194,9 +197,6 @@ def first_catalogue(url):
 
 
 def _entries():
-    from genomehub.hub.identity import data_digest, entry_digest, provenance_digest
-    from genomehub.hub.records import FileRecord
-
     made = []
     for number in (1, 2):
         file = FileRecord("bam", f"/data/{number}.bam", number, f"{number}" * 64)
@@ -231,7 +231,7 @@ def test_migration__of_the_first_catalogue_keeps_everything(url):
                     text(f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), max(id)) FROM {table}")
                 )
     with database.write() as session:
-        log = EventLog(session, "ada", __import__("datetime").datetime.now().astimezone())
+        log = EventLog(session, "ada", datetime.now(UTC))
         log.append("create", None, None, {"schema": "0001"})
         log.append("register", None, None, {"version": 1})
     before = _rows(database)
@@ -256,8 +256,10 @@ def test_migration__of_the_first_catalogue_keeps_everything(url):
 
 
 def _rows(database):
-    tables = ("catalogue", "project", "reference", "sample", "dataset", "entry", "file", "stage_cost", "measure",
-              "measurement", "entry_sample", "event")  # fmt: skip
+    tables = (
+        "catalogue", "project", "reference", "sample", "dataset", "entry", "file", "stage_cost", "measure",
+        "measurement", "entry_sample", "event",
+    )  # fmt: skip
     with database.read() as session:
         return {
             table: [tuple(row) for row in session.execute(text(f"SELECT * FROM {table} ORDER BY 1, 2"))]

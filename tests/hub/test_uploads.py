@@ -221,8 +221,8 @@ def test_complete__registers_on_both_databases(world):
         content = session.get(models.FileContent, entry.files[0].sha256)
         assert content.md5 == hashlib.md5(paths[0].read_bytes()).hexdigest()
         assert (content.format, content.facts["n_reads"]) == ("bam", 307)
-        actions = [event.action for event in session.scalars(select(models.Event))][-3:]
-    assert actions == ["begin-upload", "begin-upload", "register"]
+        actions = [event.action for event in session.scalars(select(models.Event))][-4:]
+    assert actions == ["begin-upload", "begin-upload", "correct-sex", "register"]
     assert world.hub.catalogue.verify().holds
     again = complete(client, view["id"])
     assert (again["state"], again["entry"]) == ("registered", view["entry"])
@@ -322,9 +322,8 @@ def test_clean__removes_what_belongs_to_nobody_and_nothing_else(sqlite_world):
     orphan, foreign = "1" * 8 + "-1111-1111-1111-" + "1" * 12, uploads.folder / "notes"
     (uploads.folder / orphan).mkdir()
     foreign.mkdir()
-    uploads.storage.put(
-        files(world)[0], f"files/{orphan}/x.bam", hashlib.sha256(files(world)[0].read_bytes()).hexdigest()
-    )
+    bam, _ = files(world)
+    uploads.storage.put(bam, f"files/{orphan}/x.bam", hashlib.sha256(bam.read_bytes()).hexdigest())
     done = clean(uploads)
     assert (done.folders, done.stored, done.unknown) == ([orphan], [], [f"files/{orphan}/x.bam"])
     assert clean(uploads, unknown=True).stored == [f"files/{orphan}/x.bam"]

@@ -173,7 +173,8 @@ def test_killed_during_register__does_not_hash_again(tmp_path):
     code = (
         "import sys; from genomehub.hub import checksums; from genomehub import cli\n"
         "real = checksums.checksum\n"
-        f"def told(path, advance): open({str(trace)!r}, 'a').write(path.name + '\\n'); return real(path, advance)\n"
+        f"def told(path, advance):\n    open({str(trace)!r}, 'a').write(path.name + '\\n')\n"
+        "    return real(path, advance)\n"
         "checksums.checksum = told\n"
         "sys.exit(cli.run(sys.argv[1:]))"
     )
