@@ -138,8 +138,8 @@ def test_killed_during_complete__whole_or_nothing(killed_world, delays):
 
 def _register(folder: Path, *arguments: str) -> list[str]:
     return [
-        sys.executable, "-m", "genomehub", "hub", "register", "--catalogue", str(folder / "c.sqlite"), "--json",
-        "--sample", "NA12878", "--threads", "1", *arguments,
+        sys.executable, "-m", "genomehub", "hub", "register", "--catalogue", str(folder / "c.sqlite"),
+        "--json", "--sample", "NA12878", "--threads", "1", *arguments,
     ]  # fmt: skip
 
 
