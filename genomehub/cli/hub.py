@@ -1,15 +1,18 @@
 """``genomehub hub``: the catalogue of results."""
 
+import dataclasses
 import json
 import logging
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
+from genomehub.cli import hub_data
 from genomehub.cli.options import TerminalProgress, json_option, threads_option, verbosity_options
-from genomehub.errors import ConfigError, StoreError
+from genomehub.errors import ConfigError, InputError, StoreError
 
 _log = logging.getLogger("genomehub.hub")
 
@@ -107,6 +110,13 @@ def init(catalogue: str, actor: str | None, as_json: bool) -> None:
 @click.option(
     "--made-elsewhere", is_flag=True, help="Do not record the versions of this installation as its makers."
 )
+@click.option(
+    "--other-names", is_flag=True, help="The samples are called otherwise in the files, and that is right."
+)
+@click.option(
+    "--strict", is_flag=True,
+    help="Refuse what cannot be checked too: no index, unknown reference or format, no sample's name.",
+)  # fmt: skip
 @_actor_option
 @threads_option
 @json_option
@@ -116,7 +126,8 @@ def register(**options: Any) -> None:
 
     RESULTS are files and folders whose kind their name tells; name others with --file. The same content
     twice is one entry; other content under the same data set is its next version, which supersedes the
-    former. Nothing is registered if a file is missing or empty.
+    former. Nothing is registered if a file is missing or empty, cut off, on another reference than the
+    others or of another sample.
 
     \b
     Example:
@@ -130,8 +141,11 @@ def register(**options: Any) -> None:
     with Catalogue.open(options["catalogue"]) as catalogue:
         options["parents"] = tuple(catalogue.get(parent).id for parent in options["parents"])
         with TerminalProgress() as progress:
-            result = _read_result(options, progress)
+            result, report = _read_result(options, catalogue, progress)
         done = catalogue.register(result, actor=options["actor"], correct_sex=options["correct_sex"])
+        _keep_contents(catalogue, result, report)
+    for note in report.notes():
+        _log.info("note: %s", note)
     if options["as_json"]:
         _print_json({"outcome": done.outcome, **to_json(done.entry)})
         return
@@ -140,11 +154,12 @@ def register(**options: Any) -> None:
     click.echo(registration(done))
 
 
-def _read_result(options: dict[str, Any], progress: TerminalProgress) -> Any:
+def _read_result(options: dict[str, Any], catalogue: Any, progress: TerminalProgress) -> tuple[Any, Any]:
     """Read small files first: a wrong option is told before the checksums of large files are made."""
     from genomehub.hub import sources
-    from genomehub.hub.checksums import describe_files
+    from genomehub.hub.checksums import describe_files, present
     from genomehub.hub.filing import check_names
+    from genomehub.hub.intake.memory import SeenFiles
     from genomehub.hub.records import Result
 
     wanted = [_pair(text, "--file", "KIND=PATH") for text in options["files"]]
@@ -176,8 +191,77 @@ def _read_result(options: dict[str, Any], progress: TerminalProgress) -> Any:
         )
     )
     inputs = [(sources.input_kind(path), path) for path in options["inputs"]]
-    described = describe_files([*wanted, *inputs], threads=_cores(options["threads"]), progress=progress)
-    return result.with_files(described[: len(wanted)], described[len(wanted) :])
+    paths = present([*wanted, *inputs])[: len(wanted)]
+    report = _inspect(result, paths, options, progress)
+    described = describe_files(
+        [*wanted, *inputs], threads=_cores(options["threads"]), progress=progress,
+        memory=SeenFiles(catalogue.database),
+    )  # fmt: skip
+    files = described[: len(wanted)]
+    _compare(catalogue, result, report, files, options)
+    if result.reference is None and report.reference is not None:
+        result = dataclasses.replace(result, reference=report.reference)
+    if result.sex is None and len(result.samples) == 1:
+        result = dataclasses.replace(result, sex=report.sexes.get(result.samples[0]))
+    return result.with_files(files, described[len(wanted) :]), report
+
+
+def _said(result: Any, options: dict[str, Any]) -> Any:
+    from genomehub.hub.intake.inspection import Said
+
+    return Said(
+        result.project,
+        result.samples,
+        result.sex,
+        None if result.reference is None else result.reference.digest,
+        options["other_names"],
+        options["correct_sex"],
+    )
+
+
+def _inspect(result: Any, files: Any, options: dict[str, Any], progress: TerminalProgress) -> Any:
+    """Look into the files before their checksums are made; refuse what is wrong."""
+    from genomehub.hub.intake.genomes import read_genome
+    from genomehub.hub.intake.inspection import Given, inspect
+    from genomehub.hub.service.settings import FILE_VARIABLE, read_settings
+
+    if options["reference"]:
+        genomes = [read_genome(options["reference"])]
+    else:
+        file = os.environ.get(FILE_VARIABLE)
+        genomes = [read_genome(path) for path in read_settings(Path(file) if file else None).references]
+    given = [Given(kind, path, path.name) for kind, path in files]
+    report = inspect(
+        given, _said(result, options), genomes, threads=_cores(options["threads"]), progress=progress
+    )
+    _refuse(report.problems(strict=options["strict"]))
+    return report
+
+
+def _compare(catalogue: Any, result: Any, report: Any, files: Any, options: dict[str, Any]) -> None:
+    from genomehub.hub.intake.inspection import compare_with_catalogue
+
+    with catalogue.database.read() as session:
+        found = compare_with_catalogue(session, report, _said(result, options), files)
+    _refuse([one.text for one in found])
+
+
+def _refuse(problems: list[str]) -> None:
+    if problems:
+        more = f" And {len(problems) - 1} more: see --verbose." if len(problems) > 1 else ""
+        for problem in problems[1:]:
+            _log.debug("also: %s", problem)
+        raise InputError(f"{problems[0]} Nothing was registered.{more}")
+
+
+def _keep_contents(catalogue: Any, result: Any, report: Any) -> None:
+    """Note MD5 and what was seen of the contents, for those who ask for the files."""
+    from datetime import UTC, datetime
+
+    from genomehub.hub.intake.memory import keep_contents
+
+    with catalogue.database.write() as session:
+        keep_contents(session, result.files, report.facts, datetime.now(UTC))
 
 
 def _cores(threads: int | None) -> int:
@@ -194,8 +278,6 @@ def _pair(text: str, option: str, shape: str) -> tuple[str, str]:
 
 
 def _costs(text: str) -> Any:
-    from pathlib import Path
-
     from genomehub.hub.sources import read_costs
 
     stage, equals, path = text.partition("=")
@@ -256,8 +338,6 @@ def _query(
     where: tuple[str, ...],
     all_versions: bool,
 ) -> Any:
-    from pathlib import Path
-
     from genomehub.hub.search import Query, parse_condition, parse_since
     from genomehub.hub.sources import read_reference
 
@@ -382,3 +462,7 @@ def _untrue(catalogue: str, report: Any) -> str:
 
 def _print_json(answer: Any) -> None:
     click.echo(json.dumps(answer, indent=2, ensure_ascii=False))
+
+
+for _command in (hub_data.upload, hub_data.clean, hub_data.backup, hub_data.restore):
+    command.add_command(_command)

@@ -1,17 +1,19 @@
 """Sizes and checksums of files and folders, with progress, several at once.
 
 The rule is that of ``files.sha256``: a file's SHA-256, or for a folder (a .vcz store) the SHA-256 over the
-sorted names and checksums of its files. Hashing releases the GIL, so threads help.
+sorted names and checksums of its files. A file's MD5, which other hubs ask for, is made in the same pass.
+Hashing releases the GIL, so threads help. A file that was read before and is unchanged is not read again.
 """
 
 import dataclasses
 import hashlib
 import os
 import threading
+import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from genomehub.errors import InputError, NotFoundError
 from genomehub.files import size_bytes
@@ -20,6 +22,8 @@ from genomehub.types import NoProgress, Progress
 
 _CHUNK_BYTES = 1 << 20
 _MEGABYTE = 1_000_000
+#: A file that changed within so many seconds might change again without another time of change.
+_SETTLED_SECONDS = 2
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
@@ -28,15 +32,26 @@ Advance = Callable[[int], None]
 
 @dataclasses.dataclass(frozen=True)
 class Checksum:
-    """Size in bytes, SHA-256 and, for a folder, the number of its files."""
+    """Size in bytes, SHA-256; for a folder the number of its files, for a file its MD5 if it was made."""
 
     size_bytes: int
     sha256: str
     n_files: int | None
+    md5: str | None = dataclasses.field(default=None, compare=False)
 
 
-def checksum(path: Path, advance: Advance = lambda n_bytes: None) -> Checksum:
-    """Read a file or folder once and return its size and checksum.
+class Memory(Protocol):
+    """Remembers checksums of files; see ``hub/intake/memory.py``."""
+
+    def recall(self, path: Path, stamp: str) -> Checksum | None:
+        """Return the checksum of a file if it was read when it had this stamp."""
+
+    def keep(self, path: Path, stamp: str, seen: Checksum) -> None:
+        """Remember it."""
+
+
+def checksum(path: Path, advance: Advance = lambda n_bytes: None, *, md5: bool = True) -> Checksum:
+    """Read a file or folder once and return its size and checksum; of a file also the MD5, if wanted.
 
     Raises
     ------
@@ -44,8 +59,9 @@ def checksum(path: Path, advance: Advance = lambda n_bytes: None) -> Checksum:
         It changed while it was read.
     """
     if not path.is_dir():
-        size, digest = _file_checksum(path, advance)
-        return Checksum(size, digest, None)
+        other = hashlib.md5(usedforsecurity=False) if md5 else None
+        size, digest = _file_checksum(path, advance, other)
+        return Checksum(size, digest, None, other.hexdigest() if other else None)
     parts = sorted(part for part in path.rglob("*") if part.is_file())
     total, folder = 0, hashlib.sha256()
     for part in parts:
@@ -55,12 +71,14 @@ def checksum(path: Path, advance: Advance = lambda n_bytes: None) -> Checksum:
     return Checksum(total, folder.hexdigest(), len(parts))
 
 
-def _file_checksum(path: Path, advance: Advance) -> tuple[int, str]:
+def _file_checksum(path: Path, advance: Advance, other: "hashlib._Hash | None" = None) -> tuple[int, str]:
     digest, size = hashlib.sha256(), 0
     with path.open("rb", buffering=0) as handle:
         before = os.fstat(handle.fileno())
         while size <= before.st_size and (chunk := handle.read(_CHUNK_BYTES)):  # a log may grow for ever
             digest.update(chunk)
+            if other is not None:
+                other.update(chunk)
             size += len(chunk)
             advance(len(chunk))
         after = os.fstat(handle.fileno())
@@ -71,34 +89,75 @@ def _file_checksum(path: Path, advance: Advance) -> tuple[int, str]:
     return size, digest.hexdigest()
 
 
+def stamp_of(path: Path) -> tuple[str, bool]:
+    """Return what tells that a file or folder is unchanged, and whether it has settled.
+
+    Size, number (inode) and times of change of each file: the time of the last change of the inode cannot be
+    set by programs, so content does not change behind the same stamp, once a file has settled.
+    """
+    parts = sorted(part for part in path.rglob("*") if part.is_file()) if path.is_dir() else [path]
+    newest, digest = 0.0, hashlib.sha256()
+    for part in parts:
+        state = part.stat()
+        newest = max(newest, state.st_ctime, state.st_mtime)
+        facts = (state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino, state.st_dev)
+        digest.update(f"{part.relative_to(path).as_posix()}\0{facts}\n".encode())
+    return digest.hexdigest(), time.time() - newest > _SETTLED_SECONDS
+
+
+def _recalled(path: Path, advance: Advance, memory: Memory | None) -> Checksum:
+    if memory is None:
+        return checksum(path, advance)
+    stamp, settled = stamp_of(path)
+    seen = memory.recall(path, stamp)
+    if seen is not None:
+        advance(seen.size_bytes)
+        return seen
+    seen = checksum(path, advance)
+    if settled and stamp_of(path)[0] == stamp:
+        memory.keep(path, stamp, seen)
+    return seen
+
+
 def describe_files(
     named: Iterable[tuple[str, str | os.PathLike[str]]],
     *,
     threads: int = 1,
     progress: Progress | None = None,
+    memory: Memory | None = None,
 ) -> tuple[FileRecord, ...]:
     """Return the record of each (kind, path), in order; nothing is taken that is missing or empty.
+
+    With a memory, files that were read before and are unchanged are not read again.
 
     Raises
     ------
     NotFoundError
         Nothing is there.
     InputError
-        A file, or a folder as a whole, is empty, unreadable or changing.
+        A file, or a folder as a whole, is empty, unreadable or changing, or a link leads out of a folder.
     """
-    todo = [(kind, _present(_plain_path(path))) for kind, path in named]
-    sizes = [_size(path) for _, path in todo]
+    todo = present(named)
+    sizes = [size_bytes(path) for _, path in todo]
 
     def describe(item: tuple[str, Path], advance: Advance) -> FileRecord:
         kind, path = item
         try:
-            seen = checksum(path, advance)
+            seen = _recalled(path, advance, memory)
         except OSError as error:
             raise InputError(f"{path}: cannot be read ({error.strerror}). Check its permissions.") from error
-        return FileRecord(kind, path, seen.size_bytes, seen.sha256, seen.n_files)
+        return FileRecord(kind, path, seen.size_bytes, seen.sha256, seen.n_files, seen.md5)
 
     with Reader("checksums", sum(sizes), threads=threads, progress=progress) as reader:
         return tuple(reader.map(describe, todo))
+
+
+def present(named: Iterable[tuple[str, str | os.PathLike[str]]]) -> list[tuple[str, Path]]:
+    """Return (kind, absolute path) of each, if something is there; see ``describe_files``."""
+    todo = [(kind, _present(_plain_path(path))) for kind, path in named]
+    for _, path in todo:
+        _require_content(path)
+    return todo
 
 
 class Reader:
@@ -155,12 +214,23 @@ def _present(path: Path) -> Path:
         raise InputError(
             f"{path}: may not be read by this user; nothing was registered. Check its permissions."
         )
+    if path.is_dir():
+        _refuse_links_out(path)
     return path
 
 
-def _size(path: Path) -> int:
-    size = size_bytes(path)
-    if size == 0:
+def _refuse_links_out(folder: Path) -> None:
+    """Refuse links that lead out of a folder: what they point to is no part of it."""
+    root = folder.resolve()
+    for part in folder.rglob("*"):
+        if part.is_symlink() and not part.resolve().is_relative_to(root):
+            raise InputError(
+                f"{part}: is a link that leads out of the folder; nothing was registered. Put the file "
+                "itself there."
+            )
+
+
+def _require_content(path: Path) -> None:
+    if size_bytes(path) == 0:
         what = "a folder without content" if path.is_dir() else "empty"
         raise InputError(f"{path}: is {what}; nothing was registered. Was the job that writes it cut off?")
-    return size

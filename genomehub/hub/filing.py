@@ -26,6 +26,7 @@ from genomehub.hub.lookup import find_entry
 from genomehub.hub.models import NAME_LENGTH, SCHEMA_VERSION
 from genomehub.hub.records import CostRecord, FileRecord, Outcome, ReferenceRecord, Result, iso_time
 from genomehub.hub.sources import flat_numbers
+from genomehub.hub.storage.locations import is_remote
 
 _KIND = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -46,7 +47,7 @@ def check_result(result: Result) -> Result:
     for file in (*result.files, *result.inputs):
         _check_file_record(file)
     paths = [file.path for file in result.files]
-    if twice := {path for path in paths if paths.count(path) > 1}:
+    if twice := {str(path) for path in paths if paths.count(path) > 1}:
         raise ConfigError(f"{min(twice)}: is named twice as a file of the result. Name it once.")
     return result
 
@@ -92,10 +93,21 @@ def _check_file_record(file: FileRecord) -> None:
             f"{file.kind!r} cannot be a kind of file: lower-case letters, digits and . _ - are expected, "
             "such as bam or vcz."
         )
-    if not _SHA256.fullmatch(file.sha256) or file.size_bytes <= 0 or not file.path.is_absolute():
+    if not _SHA256.fullmatch(file.sha256) or file.size_bytes <= 0 or not _is_place(file.path):
         raise ConfigError(
             f"{file.path}: an absolute path, a size and a SHA-256 are expected; see describe_files."
         )
+
+
+def _is_place(path: Path | str) -> bool:
+    return is_remote(path) if isinstance(path, str) else path.is_absolute()
+
+
+def find_same(session: Session, result: Result) -> models.Entry | None:
+    """Return the entry that a checked result would be, if its content is there already."""
+    parents = [find_entry(session, parent) for parent in dict.fromkeys(result.parents)]
+    digest = _digests(result, parents)["digest"]
+    return session.scalar(select(models.Entry).where(models.Entry.digest == digest))
 
 
 def file_result(
@@ -297,13 +309,13 @@ def _reference(session: Session, record: ReferenceRecord | None) -> models.Refer
     )
 
 
-def stored_path(folder: Path | None, path: Path) -> tuple[str, bool]:
+def stored_path(folder: Path | None, path: Path | str) -> tuple[str, bool]:
     """Return a path as it is kept: relative if it lies below the catalogue's folder, else absolute.
 
     The folders are compared as they are and with symbolic links resolved; a file that is itself a link
     keeps its name.
     """
-    if folder is not None:
+    if folder is not None and isinstance(path, Path):
         for base, place in ((folder, path), (folder.resolve(), path.parent.resolve() / path.name)):
             if place.is_relative_to(base):
                 return place.relative_to(base).as_posix(), True

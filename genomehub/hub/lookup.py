@@ -18,6 +18,7 @@ from genomehub.hub.records import (
     ReferenceRecord,
     SampleRecord,
 )
+from genomehub.hub.storage.locations import is_remote
 
 _PREFIX = re.compile(r"[0-9a-f]{1,64}")
 _SHOWN = 5
@@ -76,8 +77,10 @@ def total_bytes(session: Session, all_versions: bool) -> int:
     return int(session.scalar(sizes) or 0)
 
 
-def absolute_path(folder: Path | None, file: models.File) -> Path:
-    """Return where a file is on this machine."""
+def absolute_path(folder: Path | None, file: models.File) -> Path | str:
+    """Return where a file is: on this machine, or, as a text, in an object store."""
+    if is_remote(file.path):
+        return file.path
     return folder / file.path if file.relative and folder is not None else Path(file.path)
 
 

@@ -18,17 +18,19 @@ class FileRecord:
     """A file or folder with its checksum (see ``hub/checksums.py``).
 
     kind : what it is, in lower case: bam, cram, vcf, gvcf, vcz, fastq, report, ...
-    path : absolute, on this machine
+    path : absolute, on this machine; or a text, ``s3://BUCKET/KEY``
     size_bytes : of the file, or of all files in the folder
     sha256 : hexadecimal, of the content; of a folder over its sorted names and contents
     n_files : how many files the folder holds; None for a plain file
+    md5 : hexadecimal, of a file that was just read; the catalogue keeps it in ``file_content``
     """
 
     kind: str
-    path: Path
+    path: Path | str
     size_bytes: int
     sha256: str
     n_files: int | None = None
+    md5: str | None = dataclasses.field(default=None, compare=False)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -213,7 +215,7 @@ class FileCheck:
     dataset: str
     version: int
     kind: str
-    path: Path
+    path: Path | str
     state: FileState
     size_bytes: int
     sha256: str
@@ -252,7 +254,8 @@ def to_json(record: Any) -> Any:
     {'name': 'NA12878', 'sex': 'female'}
     """
     if dataclasses.is_dataclass(record) and not isinstance(record, type):
-        return {field.name: to_json(getattr(record, field.name)) for field in dataclasses.fields(record)}
+        named = (field.name for field in dataclasses.fields(record) if field.compare)
+        return {name: to_json(getattr(record, name)) for name in named}
     if isinstance(record, Mapping):
         return {key: to_json(value) for key, value in record.items()}
     if isinstance(record, list | tuple):

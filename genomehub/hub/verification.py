@@ -8,12 +8,14 @@ from pathlib import Path
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from genomehub.errors import ResourceError
 from genomehub.files import size_bytes
 from genomehub.hub import models
 from genomehub.hub.checksums import Advance, Reader, checksum
 from genomehub.hub.filing import chained
 from genomehub.hub.identity import data_digest, entry_digest, provenance_digest
 from genomehub.hub.records import Entry, FileCheck, FileRecord, FileState, Verification
+from genomehub.hub.storage.locations import is_remote, storage_of
 from genomehub.types import Progress
 
 _AT_ONCE = 100  # entries
@@ -29,7 +31,7 @@ def verify_entries(
     entries : taken a few at a time, so that a large catalogue needs little memory
     total_bytes : of all their files, for the progress
     """
-    observed: dict[tuple[Path, int], _Observation] = {}
+    observed: dict[tuple[Path | str, int], _Observation] = {}
     checks: list[FileCheck] = []
     changed: list[str] = []
     with Reader("verify", total_bytes, threads=threads, progress=progress) as reader:
@@ -57,6 +59,8 @@ class _Observation:
 
 def _observe(file: FileRecord, advance: Advance) -> _Observation:
     """Look at a file; a wrong size is enough, its content is then not read."""
+    if is_remote(file.path):
+        return _observe_remote(file, advance)
     path = Path(file.path)
     try:
         if not path.exists() or path.is_dir() != (file.n_files is not None):
@@ -64,10 +68,23 @@ def _observe(file: FileRecord, advance: Advance) -> _Observation:
         size = size_bytes(path)
         if size != file.size_bytes:
             return _Observation("size changed", size)
-        return _Observation("unchanged", size, checksum(path, advance).sha256)
+        return _Observation("unchanged", size, checksum(path, advance, md5=False).sha256)
     except FileNotFoundError:
         return _Observation("missing")
     except OSError:
+        return _Observation("unreadable")
+
+
+def _observe_remote(file: FileRecord, advance: Advance) -> _Observation:
+    storage, key = storage_of(str(file.path))
+    try:
+        size = storage.size(key)
+        if size is None:
+            return _Observation("missing")
+        if size != file.size_bytes:
+            return _Observation("size changed", size)
+        return _Observation("unchanged", size, storage.checksum(key, advance))
+    except ResourceError:
         return _Observation("unreadable")
 
 

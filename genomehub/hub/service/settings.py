@@ -35,6 +35,15 @@ class Settings(BaseSettings):
     storage: str | None = Field(
         None, description="where uploads go: a folder or s3://BUCKET/PREFIX; by default beside the catalogue"
     )
+    upload_folder: Path | None = Field(
+        None, description="where uploads arrive before they are whole; by default beside storage or catalogue"
+    )
+    upload_max_bytes: int = Field(2**41, ge=1, description="largest file that may be uploaded")
+    upload_quota_bytes: int = Field(2**43, ge=1, description="most that a person may have under way at once")
+    upload_max_files: int = Field(1000, ge=1, description="most files in an upload")
+    upload_days: float = Field(
+        7, gt=0, description="days after which an upload that nothing came for is removed"
+    )
     references: list[Path] = Field([], description="reference directories that are served and recognised")
     default_language: Literal["en", "fr"] = Field("en", description="of pages, where a browser asks for none")
     max_body_bytes: int = Field(16 * 2**20, description="largest body of a request, uploads apart")
