@@ -165,7 +165,7 @@ PERMIT_STATES: dict[str, str] = {
 PUBLICATION_STATES: dict[str, str] = {
     "draft": N_("Draft, seen by its holder and stewards only"),
     "published": N_("Published"),
-    "withdrawn": N_("Withdrawn"),
+    "withdrawn": N_("Withdrawn from the catalogue"),
 }
 
 

@@ -40,7 +40,7 @@ for (const text of navigator.clipboard ? all(".copy") : []) {
   const button = document.createElement("button");
   button.type = "button";
   button.className = "copier small";
-  button.textContent = document.documentElement.lang === "fr" ? "Copier" : "Copy";
+  button.textContent = document.body.dataset.copy;
   button.addEventListener("click", async () => {
     await navigator.clipboard.writeText(text.textContent.trim());
     button.dataset.done = "";
