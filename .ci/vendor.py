@@ -1,6 +1,8 @@
-"""Make genomehub/hub/pages/static/vendor anew from npm: the parts of pages that others wrote, as the manifest lists.
+"""Make genomehub/hub/pages/static/vendor anew from npm: the parts of pages that others wrote, as the
+manifest lists.
 
-Run by ``make vendor``. It needs npm and its registry; nothing of it runs when the package is installed or used.
+Run by ``make vendor``. It needs npm and its registry; nothing of it runs when the package is installed or
+used.
 ``--update`` writes the checksums of new versions into the manifest instead of comparing them.
 """
 

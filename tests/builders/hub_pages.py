@@ -15,6 +15,7 @@ from typing import Any
 
 from builders.hub import REFERENCE_DATA, World, hub_world
 from builders.results import record
+
 from genomehub.hub import models
 from genomehub.hub.checksums import describe_files
 from genomehub.hub.pages import session as sessions
@@ -116,9 +117,9 @@ def _people_at_work(world: World) -> None:
     world.permit("colleague", "rare-diseases-trios", withdrawn=True)
     now = world.clock()
     asked = (
-        ("Modifiers of cystic fibrosis", REAL, "submitted", ["DUO:0000006", "DUO:0000021", "DUO:0000018"], 12),
+        ("Modifier genes", REAL, "submitted", ["DUO:0000006", "DUO:0000021", "DUO:0000046"], 12),
         ("Polygenic scores in the clinic", "hypertension-cohort", "submitted", ["DUO:0000042"], 33),
-        ("Splicing variants in muscle disease", "rare-diseases-trios", "submitted", ["DUO:0000007", "DUO:0000021"], 3),
+        ("Splicing variants", "rare-diseases-trios", "submitted", ["DUO:0000007"], 3),
         ("Ancestry of Lyon", "biobank-wes", "refused", ["DUO:0000011"], 60),
     )  # fmt: skip
     with world.hub.database.write() as session:
@@ -141,7 +142,8 @@ def _people_at_work(world: World) -> None:
 
 
 SUMMARY = (
-    "We look for variants that change how the disease begins and how fast it goes on, and compare carriers with "
+    "We look for variants that change how the disease begins and how fast it goes on, and compare "
+    "carriers with "
     "their relatives. Only named members of the team work with the data; results are published as aggregates."
 )
 
@@ -162,11 +164,15 @@ REAL_DOCUMENT: dict[str, Any] = {
     },
     "description": {
         "en": "A slice of the genome of NA12878 (HG001), sequenced at 52-fold depth, aligned and called by "
-        "genomehub.\n\nIt is the genome on which methods are compared all over the world: its true variants are "
-        "known, so whoever works with it can tell how far a call can be trusted. Use it to try the hub before you "
+        "genomehub.\n\nIt is the genome on which methods are compared all over the world: its true "
+        "variants are "
+        "known, so whoever works with it can tell how far a call can be trusted. Use it to try the hub "
+        "before you "
         "ask for data about patients.",
-        "fr": "Une tranche du génome de NA12878 (HG001), séquencée à une profondeur de 52, alignée et appelée par "
-        "genomehub.\n\nC’est le génome sur lequel on compare les méthodes dans le monde entier : ses vrais variants "
+        "fr": "Une tranche du génome de NA12878 (HG001), séquencée à une profondeur de 52, alignée et "
+        "appelée par "
+        "genomehub.\n\nC’est le génome sur lequel on compare les méthodes dans le monde entier : ses "
+        "vrais variants "
         "sont connus. Servez-vous-en pour essayer le hub avant de demander des données de patients.",
     },
     "alternative": {"en": "HG001 demonstration slice", "fr": "Tranche de démonstration HG001"},
@@ -199,8 +205,8 @@ REAL_DOCUMENT: dict[str, Any] = {
             {"name": "participant_id", "title": {"en": "Pseudonym", "fr": "Pseudonyme"}},
             {"name": "sex", "title": {"en": "Sex at birth", "fr": "Sexe à la naissance"},
              "description": {"en": "female, male or unknown", "fr": "féminin, masculin ou inconnu"}},
-            {"name": "age", "title": {"en": "Age at sampling", "fr": "Âge au prélèvement"}, "datatype": "integer",
-             "unit": "a"},
+            {"name": "age", "title": {"en": "Age at sampling", "fr": "Âge au prélèvement"}, "unit": "a",
+             "datatype": "integer"},
             {"name": "diagnosis", "title": {"en": "Main diagnosis", "fr": "Diagnostic principal"},
              "coding_system": _ICD10},
             {"name": "phenotype", "title": {"en": "Observed features", "fr": "Signes observés"},
@@ -231,12 +237,14 @@ def _other(en: str, fr: str, about: str, people: int, assay: str, **more: Any) -
 OTHERS: dict[str, dict[str, Any]] = {
     "rare-diseases-trios": _other(
         "Rare diseases of the Rhône valley: trios", "Maladies rares de la vallée du Rhône : trios",
-        "Genomes of 412 children with an undiagnosed disease and of both parents, with phenotypes in HPO and the "
+        "Genomes of 412 children with an undiagnosed disease and of both parents, with phenotypes in HPO "
+        "and the "
         "variants that clinicians reported.", 1236, "WGS", duo=["DUO:0000007", "DUO:0000021", "DUO:0000018"],
     ),
     "hypertension-cohort": _other(
         "Pulmonary hypertension cohort", "Cohorte hypertension pulmonaire",
-        "Exomes of patients with pulmonary arterial hypertension, followed for ten years, with haemodynamics, "
+        "Exomes of patients with pulmonary arterial hypertension, followed for ten years, with "
+        "haemodynamics, "
         "treatments and outcome.", 864, "WES", duo=["DUO:0000006", "DUO:0000046", "DUO:0000019"],
         health_categories=[CATEGORY_BASE + "HGPD", CATEGORY_BASE + "RQSH"],
     ),
@@ -259,7 +267,8 @@ OTHERS: dict[str, dict[str, Any]] = {
     ),
     "synthetic-1000": _other(
         "A thousand synthetic genomes", "Mille génomes synthétiques",
-        "No real person: simulated from population frequencies, with the same files as the real cohorts, to write "
+        "No real person: simulated from population frequencies, with the same files as the real cohorts, "
+        "to write "
         "and test your analysis before access is given.", 1000, "WGS", access_rights="PUBLIC",
         duo=["DUO:0000004"], holder=_agent("Biobanque Auvergne-Rhône-Alpes"),
     ),

@@ -21,7 +21,7 @@ MOST_TEXT = 20_000
 
 @dataclasses.dataclass
 class RequestForm:
-    """What somebody wrote into the form; ``faults`` are sentences by field, translated where they are shown."""
+    """What somebody wrote into the form; ``faults`` are sentences by field, translated where shown."""
 
     study: str = ""
     purpose: str = ""

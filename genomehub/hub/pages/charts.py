@@ -1,6 +1,7 @@
 """Plots as inline SVG: bars and lines from the numbers of ``genomehub qc``, styled by the page's stylesheet.
 
-No style attributes and no script, so that the strictest content security policy holds. Each plot says its message
+No style attributes and no script, so that the strictest content security policy holds. Each plot says its
+message
 in words, for those who do not see it.
 """
 
@@ -60,7 +61,7 @@ def lines(
     first: float = 0,
     top: float | None = None,
 ) -> Markup:
-    """Return lines, one a series, drawn in the order of the stylesheet's ``line1``, ``line2``; None is a gap."""
+    """Return lines, one a series, of the stylesheet's ``line1``, ``line2`` and so on; None is a gap."""
     longest = max((len(values) for values in series), default=0)
     highest = max((value for values in series for value in values if value is not None), default=0)
     frame = _Frame(first, first + max(longest - 1, 1), top or highest * 1.05 or 1)

@@ -105,7 +105,7 @@ def matches(session: Session, gate: Gate, request: models.AccessRequest) -> list
 
 
 def inbox(session: Session, gate: Gate, *, waiting: bool) -> list[models.AccessRequest]:
-    """Return requests for data sets that the steward decides on: the longest waiting first, or the decided."""
+    """Return requests that the steward decides on: the longest waiting first, or the decided."""
     request = models.AccessRequest
     states = ("submitted",) if waiting else ("granted", "refused", "returned")
     order = request.submitted_at if waiting else request.decided_at.desc()

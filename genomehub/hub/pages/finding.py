@@ -195,7 +195,7 @@ def _mentions(hit: Hit, text: str) -> bool:
 
 
 def _visible(session: Session, principal: Principal) -> list[Hit]:
-    """Return data sets that are published, and drafts of projects in which the reader has a role to see them."""
+    """Return published data sets, and drafts of projects in which the reader's role lets them see."""
     publication, dataset = models.Publication, models.Dataset
     roles = BY_ROLE[Action.SEE]
     everywhere = any(principal.has(role) for role in roles)

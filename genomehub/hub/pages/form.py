@@ -1,7 +1,10 @@
-"""The form of a data set: made from the model of its description, read back into it, faults beside the fields.
+"""The form of a data set: made from the model of its description, read back into it, faults beside the
+fields.
 
-``read`` turns what a browser sends into the document's JSON; ``fields`` turns JSON into what the template draws. Both
-walk the model, so a field that the document gains is asked by the form. Names of inputs are paths in the JSON:
+``read`` turns what a browser sends into the document's JSON; ``fields`` turns JSON into what the template
+draws. Both
+walk the model, so a field that the document gains is asked by the form. Names of inputs are paths in the
+JSON:
 ``hdab.name.en``, ``tables.0.variables.1.name``.
 """
 
@@ -39,7 +42,8 @@ class Field:
     """One field as the template draws it.
 
     name : of the input, a path in the document's JSON
-    widget : "texts" (by language), "words" (by language, with commas), "line", "lines", "number", "date", "choice",
+    widget : "texts" (by language), "words" (by language, with commas), "line", "lines", "number", "date",
+    "choice",
         "checks", "yes_no", "part" (fields within), "many" (parts within)
     value : text, by language for "texts" and "words", list for "checks"
     """
@@ -60,12 +64,22 @@ class Field:
 
     @property
     def filled(self) -> bool:
-        """True if there is anything in it, so that it is shown open."""
+        """True if there is anything in it."""
         if self.widget == "part":
             return any(field.filled for field in self.within)
+        if self.widget == "many":
+            return any(field.filled for fields in self.within for field in fields)
         if self.widget in ("texts", "words"):
             return any(self.value.values())
-        return bool(self.within) or self.value not in ("", [])
+        return self.value not in ("", [])
+
+    @property
+    def troubled(self) -> bool:
+        """True if there is a fault in it or below, so that it is shown open."""
+        below = [
+            field for fields in self.within for field in (fields if isinstance(fields, list) else [fields])
+        ]
+        return bool(self.faults) or any(field.troubled for field in below)
 
 
 Posted = Mapping[str, list[str]]

@@ -1,5 +1,5 @@
-"""What the form of a data set asks: groups, labels and explanations. How a field is asked follows from its type
-in ``hub.description.document``; a test says that every field of the document is here.
+"""What the form of a data set asks: groups, labels and explanations. How a field is asked follows from its
+type in ``hub.description.document``; a test says that every field of the document is here.
 """
 
 from typing import NamedTuple

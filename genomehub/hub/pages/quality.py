@@ -1,4 +1,4 @@
-"""The quality panel of a data set: what ``genomehub qc`` measured, as figures with a judgement and as plots."""
+"""The quality panel of a data set: what ``genomehub qc`` measured, as judged figures and as plots."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -134,7 +134,7 @@ def _mapping(value: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 
 def _numbers(value: Any) -> list[float]:
-    """Return a list of numbers as it is; anything else, which may come with results made elsewhere, as none."""
+    """Return a list of numbers; of anything else, which results made elsewhere may bring, none."""
     if not isinstance(value, list) or len(value) > 100_000:
         return []
     return [float(one) if isinstance(one, int | float) else 0.0 for one in value]

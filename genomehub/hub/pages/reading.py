@@ -213,7 +213,7 @@ def _versions(
 
 
 def median_decision_days(session: Session, dataset: models.Dataset) -> float | None:
-    """Return how long decisions on a data set took, of the last 50; None where there were fewer than three."""
+    """Return how long the last decisions on a data set took; None where there were fewer than three."""
     request, link = models.AccessRequest, models.AccessRequestDataset
     decided = (
         select(request.submitted_at, request.decided_at)

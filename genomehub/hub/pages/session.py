@@ -1,6 +1,7 @@
 """Who reads a page: a signed cookie names the person, and the token they logged in with.
 
-The cookie ends with the token, with the person's account, and after twelve hours. Forms carry a token of their own,
+The cookie ends with the token, with the person's account, and after twelve hours. Forms carry a token of
+their own,
 signed for their reader, so that no other site can send them in a reader's name.
 """
 

@@ -38,7 +38,7 @@ def snippets(hub: str, uuid: str) -> list[Snippet]:
 
 
 def citation(reader: Reader, view: DatasetView) -> str:
-    """Return how to cite a data set: as its holder says, else holder, year, title, version, hub and address."""
+    """Return how to cite a data set: as its holder says, else in the usual order."""
     document = view.document
     if document.citation:
         return reader.text(document.citation)

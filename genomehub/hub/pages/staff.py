@@ -6,6 +6,7 @@ import io
 import json
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
 
 from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
@@ -43,7 +44,7 @@ class LogLine:
     action: str
     dataset_uuid: str
     dataset_name: str
-    detail: str
+    detail: dict[str, Any]
 
 
 def actions(session: Session) -> list[str]:
@@ -58,11 +59,11 @@ def log(session: Session, wanted: LogFilter, before: int | None, limit: int) -> 
     rows = rows.where(*_conditions(wanted)).order_by(event.id.desc()).limit(limit)
     if before is not None:
         rows = rows.where(event.id < before)
-    names = {uuid: name for uuid, name in session.execute(select(models.Person.uuid, models.Person.name))}
+    people = session.execute(select(models.Person.uuid, models.Person.name)).all()
+    names = {row.uuid: row.name for row in people}
     for one, uuid, name in session.execute(rows.execution_options(yield_per=500)):
-        detail = json.dumps(one.detail, ensure_ascii=False, sort_keys=True) if one.detail else ""
         who = names.get(one.actor.removeprefix("person:"), one.actor)
-        yield LogLine(one.id, one.time, one.actor, who, one.action, uuid or "", name or "", detail)
+        yield LogLine(one.id, one.time, one.actor, who, one.action, uuid or "", name or "", one.detail)
 
 
 def _conditions(wanted: LogFilter) -> list[ColumnElement[bool]]:
@@ -101,8 +102,9 @@ def log_csv(session: Session, wanted: LogFilter) -> Iterator[str]:
     yield _row("number", "time", "actor", "name", "action", "dataset", "dataset_name", "detail")
     for line in log(session, wanted, None, MOST_ROWS):
         cells = (
-            str(line.number), iso_time(line.time), line.actor, line.actor_name, line.action, line.dataset_uuid,
-            line.dataset_name, line.detail,
+            str(line.number), iso_time(line.time), line.actor, line.actor_name, line.action,
+            line.dataset_uuid,
+            line.dataset_name, json.dumps(line.detail, ensure_ascii=False, sort_keys=True),
         )  # fmt: skip
         yield _row(*cells)
 
@@ -116,7 +118,7 @@ def _row(*cells: str) -> str:
 
 
 def people(session: Session, text: str, page: int) -> list[models.Person]:
-    """Return a page of the people whose name or address holds a text, and one more if there is another page."""
+    """Return a page of people by name or address, and one more if there is another page."""
     person = models.Person
     found = select(person).order_by(person.name, person.id)
     if text:

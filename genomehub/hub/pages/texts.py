@@ -1,7 +1,7 @@
 """Languages: which one a reader gets, and what a text is in it.
 
-Texts stand in English in templates and in Python (marked by ``N_`` where they are translated later). The French
-ones are in ``locale/fr/LC_MESSAGES/messages.po``, read when the first page is made.
+Texts stand in English in templates and in Python (marked by ``N_`` where they are translated later). The
+French ones are in ``locale/fr/LC_MESSAGES/messages.po``, read when the first page is made.
 """
 
 import functools
@@ -82,10 +82,6 @@ class Words:
         """Return a text in this language, its %(name)s filled."""
         said = self._texts.gettext(text) if text else ""
         return said % values if values else said
-
-    def count(self, one: str, many: str, n: int) -> str:
-        """Return the form of a text for a number, its %(n)s filled."""
-        return self._texts.ngettext(one, many, n) % {"n": self.number(n)}
 
     def number(self, value: float | None, digits: int = 0) -> str:
         """Return a number with as many digits after the point, none of them idle."""

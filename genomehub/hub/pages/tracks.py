@@ -1,6 +1,8 @@
-"""The genome browser's page: which reads and variants a reader may see, as tracks of igv.js, over our own reference.
+"""The genome browser's page: which reads and variants a reader may see, as tracks of igv.js, over our own
+reference.
 
-References are directories that ``genomehub reference build`` made: their block-compressed FASTA with its two indexes
+References are directories that ``genomehub reference build`` made: their block-compressed FASTA with its
+two indexes
 is all that igv.js needs, and it reads of it only the blocks that it shows.
 """
 
@@ -152,7 +154,7 @@ def _tracks(entry: models.Entry) -> list[dict[str, Any]]:
         if file.kind not in _DRAWN or index is None or (file.kind == "gvcf" and "vcf" in kinds):
             continue
         kind, form = _DRAWN[file.kind]
-        track = {
+        track: dict[str, Any] = {
             "name": f"{entry.dataset.name} · {file.kind.upper()}", "type": kind, "format": form,
             "url": base + str(number), "indexURL": base + str(index),
         }  # fmt: skip
@@ -168,8 +170,8 @@ def _tracks(entry: models.Entry) -> list[dict[str, Any]]:
 def _where_data_is(entry: models.Entry, reference: ServedReference) -> str:
     """Return the first place with reads that the QC knows of, else the beginning of the first contig."""
     coverage = entry.qc.get("coverage", {}) if isinstance(entry.qc, Mapping) else {}
-    window = coverage.get("window_bp")
-    for contig in coverage.get("contigs") or [] if isinstance(window, int) else []:
+    window = int(coverage.get("window_bp") or 0)
+    for contig in coverage.get("contigs") or []:
         for at, depth in enumerate(contig.get("profile") or []):
             if depth:
                 start = at * window + window // 5

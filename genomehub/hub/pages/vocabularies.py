@@ -1,7 +1,7 @@
 """What codes mean, in words that pages say; the texts are translated where they are shown.
 
-DUO : the Data Use Ontology's codes; EHDS categories : those of Article 51 of Regulation (EU) 2025/327, in words
-of ours that are shorter than the law's.
+DUO : the Data Use Ontology's codes; CATEGORIES : those of Article 51 of Regulation (EU) 2025/327, in words of
+ours that are shorter than the law's.
 """
 
 from typing import NamedTuple

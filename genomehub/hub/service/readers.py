@@ -1,4 +1,4 @@
-"""Pages over HTTP: who reads, in which language; answers with their security headers; forms; errors as pages."""
+"""Pages over HTTP: who reads, in which language; answers and their headers; forms; errors as pages."""
 
 import json
 from collections.abc import Awaitable, Callable, Mapping

@@ -1,4 +1,4 @@
-"""The genome browser's page, and the files that it reads by range: references, and reads and variants by the gate."""
+"""The genome browser's page, and what it reads by range: references, and, by the gate, reads and variants."""
 
 from typing import Annotated
 

@@ -117,6 +117,6 @@ def _form(
     labels = {name: asked.label for name, asked in FIELDS.items()}
     all_shown = {"missing": [], "done": ""} | shown
     return page(
-        reader, "describe.html", status, dataset=dataset, groups=drawn, faults=faults, labels=labels, more=more,
-        **all_shown,
+        reader, "describe.html", status, dataset=dataset, groups=drawn, faults=faults, labels=labels,
+        more=more,        **all_shown,
     )  # fmt: skip

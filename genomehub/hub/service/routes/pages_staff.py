@@ -32,8 +32,8 @@ def audit(
     with hub.database.read() as session:
         lines = list(staff.log(session, wanted, before, staff.PER_PAGE + 1))
         return page(
-            reader, "audit.html", wanted=wanted, lines=lines[: staff.PER_PAGE], actions=staff.actions(session),
-            more=len(lines) > staff.PER_PAGE, before=before,
+            reader, "audit.html", wanted=wanted, lines=lines[: staff.PER_PAGE],
+            actions=staff.actions(session), more=len(lines) > staff.PER_PAGE, before=before,
         )  # fmt: skip
 
 

@@ -228,8 +228,8 @@ def _to_decide(
     permit = session.scalar(select(models.Permit).where(models.Permit.request_id == found.id))
     state = None if permit is None else deciding.state_of(permit, now)
     return page(
-        reader, "request.html", 422 if fault else 200, **_with_clock(session, gate, found, now), deciding=True,
-        permit=permit, permit_state=state, done="", fault=fault,
+        reader, "request.html", 422 if fault else 200, **_with_clock(session, gate, found, now),
+        deciding=True, permit=permit, permit_state=state, done="", fault=fault,
     )  # fmt: skip
 
 
@@ -248,8 +248,8 @@ def decide(uuid: str, fields: PostedDependency, hub: HubDependency, reader: Read
             return _to_decide(session, hub, reader, uuid, fault)
         permit = deciding.decide(session, gate, found, state=state, words=words, now=now)
         for dataset in found.datasets:
-            detail = {"request": uuid} | ({} if permit is None else {"permit": permit.uuid})
-            hub.note(session, reader.principal, f"request-{state}", dataset, **detail)
+            permit_uuid = None if permit is None else permit.uuid
+            hub.note(session, reader.principal, f"request-{state}", dataset, request=uuid, permit=permit_uuid)
     return go(reader, "/inbox", done=state)
 
 
