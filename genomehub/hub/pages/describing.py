@@ -58,10 +58,10 @@ def unpublish(session: Session, dataset: models.Dataset, now: datetime) -> None:
     publication.state, publication.changed_at = "withdrawn", now
 
 
-def projects_to_describe(session: Session, principal: Principal) -> list[models.Project]:
-    """Return the projects in which a person may make data sets."""
+def projects_to_describe(session: Session, principal: Principal) -> list[str]:
+    """Return the names of the projects in which a person may make data sets."""
     projects = session.scalars(select(models.Project).order_by(models.Project.name))
-    return [project for project in projects if principal.has(Role.HOLDER, project.id)]
+    return [project.name for project in projects if principal.has(Role.HOLDER, project.id)]
 
 
 def new_dataset(
@@ -79,15 +79,15 @@ def new_dataset(
         The project has one of this name.
     """
     check_name("data set", name)
-    projects = [one for one in projects_to_describe(session, principal) if one.name == project_name]
-    if not projects:
+    if project_name not in projects_to_describe(session, principal):
         raise NotFoundError(f"{project_name[:40]!r}: no such project of yours.")
+    project = session.scalars(select(models.Project).where(models.Project.name == project_name)).one()
     same = select(models.Dataset).where(
-        models.Dataset.project_id == projects[0].id, models.Dataset.name == name
+        models.Dataset.project_id == project.id, models.Dataset.name == name
     )
     if session.scalar(same) is not None:
         raise ConflictError(f"project {project_name!r} has a data set {name!r} already. Choose another name.")
-    dataset = models.Dataset(uuid=str(uuid.uuid4()), project_id=projects[0].id, name=name, created_at=now)
+    dataset = models.Dataset(uuid=str(uuid.uuid4()), project_id=project.id, name=name, created_at=now)
     session.add(dataset)
     session.flush()
     return dataset
