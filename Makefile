@@ -13,7 +13,7 @@ JUDGE_PACKAGES := samtools bcftools tabix bwa picard-tools r-base-core art-nextg
                   chromium nodejs npm r-cran-httr2 r-cran-jsonlite
 PYTEST ?= -n 2 --dist loadfile
 
-.PHONY: help demo test lint format bench judges clean distclean
+.PHONY: help demo test lint format bench vendor judges clean distclean
 
 help: ## show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -37,6 +37,9 @@ format: $(VENV)/.development ## format Python and the workflow
 
 bench: $(VENV)/.development ## turnaround per genome, appended to benchmarks/
 	$(BIN)/genomehub benchmark turnaround
+
+vendor: $(BIN)/python ## parts of pages that others wrote, anew from npm
+	$(BIN)/python .ci/vendor.py
 
 clean: ## remove results and caches
 	rm -rf results .snakemake build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage

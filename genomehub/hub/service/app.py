@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from genomehub import __version__
 from genomehub.hub.service.context import Hub
 from genomehub.hub.service.problems import add_handlers
+from genomehub.hub.service.readers import add_error_pages
 from genomehub.hub.service.routes import ROUTERS
 
 
@@ -28,6 +29,7 @@ def create_app(hub: Hub) -> FastAPI:
     )
     app.state.hub = hub
     add_handlers(app)
+    add_error_pages(app)
     for router in ROUTERS:
         app.include_router(router)
     return app

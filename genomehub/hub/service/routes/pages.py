@@ -1,5 +1,175 @@
-"""Pages for people."""
+"""Pages for people: those that anybody reads. Each answers under ``/``, ``/en`` and ``/fr``."""
 
-from fastapi import APIRouter
+from typing import Annotated, Any
+from urllib.parse import urlsplit
 
-router = APIRouter()
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import FileResponse, PlainTextResponse, Response
+from sqlalchemy import select
+
+from genomehub import __version__
+from genomehub.errors import NotFoundError
+from genomehub.hub import models
+from genomehub.hub.access.gate import Gate
+from genomehub.hub.pages import deciding, finding, quality, reading, snippets
+from genomehub.hub.pages.statics import statics
+from genomehub.hub.pages.texts import LANGUAGES
+from genomehub.hub.service.dependencies import HubDependency
+from genomehub.hub.service.readers import ReaderDependency, page
+from genomehub.hub.service.routes import (
+    pages_account,
+    pages_browser,
+    pages_describe,
+    pages_staff,
+    pages_studies,
+)
+
+router = APIRouter(include_in_schema=False)
+pages = APIRouter()
+
+
+@pages.get("/")
+def home(hub: HubDependency, reader: ReaderDependency) -> Response:
+    """What the hub is, what it holds, where to begin."""
+    with hub.database.read() as session:
+        figures, newest = finding.figures(session, reader.principal)
+        return page(reader, "home.html", figures=figures, newest=newest)
+
+
+@pages.get("/catalogue")
+def catalogue(
+    request: Request,
+    hub: HubDependency,
+    reader: ReaderDependency,
+    q: Annotated[str, Query(max_length=400)] = "",
+    sort: Annotated[str, Query(max_length=10)] = "new",
+    page_number: Annotated[int, Query(alias="page", ge=1, le=100_000)] = 1,
+) -> Response:
+    """Search with facets."""
+    chosen = {name: request.query_params.getlist(name)[:50] for name in finding.FACETS}
+    chosen = {name: values for name, values in chosen.items() if any(values)}
+    asked = finding.Asked(q, chosen, sort if sort in finding.SORTS else "new", page_number)
+    with hub.database.read() as session:
+        found = finding.find(session, reader.principal, asked)
+        return page(reader, "catalogue.html", asked=asked, found=found, few=finding.FEW, sorts=finding.SORTS)
+
+
+@pages.get("/datasets/{uuid}")
+def dataset(uuid: str, hub: HubDependency, reader: ReaderDependency, done: str = "") -> Response:
+    """Everything about one data set."""
+    now = hub.clock()
+    with hub.database.read() as session:
+        gate = Gate(session, reader.principal, now)
+        view = reading.view_dataset(session, gate, uuid, now)
+        shown: dict[str, Any] = {"view": view, "done": done}
+        if view.state != "withdrawn" or view.may_describe:
+            shown |= {
+                "figures": quality.figures(view.qc, reader.words),
+                "levels": quality.LEVELS,
+                "plots": quality.plots(view.qc, reader.words),
+                "snippets": snippets.snippets(reader.public_url, view.uuid),
+                "citation": snippets.citation(reader, view),
+                "address": f"{reader.public_url}/datasets/{view.uuid}",
+            }
+        return page(reader, "dataset.html", **shown)
+
+
+@pages.get("/permits")
+def permits(
+    hub: HubDependency,
+    reader: ReaderDependency,
+    number: Annotated[int, Query(alias="page", ge=1, le=100_000)] = 1,
+) -> Response:
+    """The public register of permits."""
+    now = hub.clock()
+    with hub.database.read() as session:
+        rows = deciding.register(session, number)
+        gate = Gate(session, reader.principal, now)
+        lines = [
+            (permit, deciding.state_of(permit, now), deciding.public_titles(session, gate, permit))
+            for permit in rows[:50]
+        ]
+        return page(reader, "permits.html", lines=lines, number=number, more=len(rows) > 50)
+
+
+@pages.get("/legal")
+def legal(reader: ReaderDependency) -> Response:
+    """Who runs the hub, and what it keeps about its readers."""
+    return page(reader, "legal.html", version=__version__)
+
+
+@pages.get("/api")
+def api(reader: ReaderDependency) -> Response:
+    """The interface for programs, drawn from /openapi.json."""
+    return page(reader, "api.html", policy={"style-src": "'self' 'unsafe-inline'"})
+
+
+router.include_router(pages)
+for part in (pages_account, pages_browser, pages_describe, pages_staff, pages_studies):
+    router.include_router(part.pages)
+for language in LANGUAGES:
+    router.include_router(pages, prefix=f"/{language}")
+    for part in (pages_account, pages_browser, pages_describe, pages_staff, pages_studies):
+        router.include_router(part.pages, prefix=f"/{language}")
+router.include_router(pages_browser.files)
+
+
+@router.get("/static/{digest}/{name:path}")
+def static(digest: str, name: str) -> Response:
+    """A file that pages need; its address changes with its content."""
+    found = statics().get(name)
+    if found is None:
+        raise NotFoundError(f"{name[:80]!r}: no such file.")
+    kept = "public, max-age=31536000, immutable" if digest == found.digest else "no-cache"
+    headers = {"Cache-Control": kept, "X-Content-Type-Options": "nosniff"}
+    return FileResponse(found.path, media_type=found.media_type, headers=headers)
+
+
+@router.get("/favicon.ico")
+def favicon() -> Response:
+    """The hub's mark, for browsers that ask without having read a page."""
+    return FileResponse(statics()["mark.svg"].path, media_type="image/svg+xml")
+
+
+@router.get("/robots.txt")
+def robots(hub: HubDependency) -> Response:
+    """What crawlers may read: descriptions, nothing that needs a login."""
+    closed = ("account", "audit", "browser", "inbox", "login", "people", "requests", "studies")
+    lines = [
+        "User-agent: *",
+        *(f"Disallow: {start}/{part}" for part in closed for start in ("", "/en", "/fr")),
+    ]
+    lines.append(f"Sitemap: {hub.settings.public_url.rstrip('/')}/sitemap.xml")
+    return PlainTextResponse("\n".join(lines) + "\n")
+
+
+@router.get("/sitemap.xml")
+def sitemap(hub: HubDependency, reader: ReaderDependency) -> Response:
+    """Published data sets, for crawlers; the newest 50,000, which is what the protocol allows in one file."""
+    publication, dataset = models.Publication, models.Dataset
+    with hub.database.read() as session:
+        rows = session.execute(
+            select(dataset.uuid, publication.changed_at)
+            .join(publication, publication.dataset_id == dataset.id)
+            .where(publication.state == "published")
+            .order_by(publication.changed_at.desc())
+            .limit(50_000)
+        ).all()
+        answer = page(reader, "sitemap.xml", rows=rows)
+    answer.headers["Content-Type"] = "application/xml"
+    return answer
+
+
+@router.get("/.well-known/security.txt")
+def security(hub: HubDependency) -> Response:
+    """Whom to tell of a weakness (RFC 9116)."""
+    settings, now = hub.settings, hub.clock()
+    expires = now.replace(hour=0, minute=0, second=0, microsecond=0, day=1, year=now.year + 1)
+    host = urlsplit(settings.public_url)
+    lines = (
+        f"Contact: mailto:{settings.contact_email}",
+        f"Expires: {expires.isoformat().replace('+00:00', 'Z')}",
+        "Preferred-Languages: en, fr",
+        f"Canonical: {host.scheme}://{host.netloc}/.well-known/security.txt",
+    )
+    return PlainTextResponse("\n".join(lines) + "\n")

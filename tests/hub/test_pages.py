@@ -1,0 +1,503 @@
+"""Pages over HTTP: what each reader sees, what forms do, what is refused."""
+
+import re
+
+import pytest
+from builders.hub_pages import REAL_DOCUMENT, SUMMARY
+from fastapi.testclient import TestClient
+from sqlalchemy import select
+
+from genomehub.hub import models
+from genomehub.hub.description.document import DatasetDescription
+from genomehub.hub.pages import charts, deciding, describing, form, quality
+from genomehub.hub.pages import session as sessions
+from genomehub.hub.pages.form_fields import FIELDS, GROUPS
+from genomehub.hub.pages.texts import Words
+from genomehub.hub.service.app import create_app
+
+HTML = {"Accept": "text/html"}
+
+
+def browser(world, person=None) -> TestClient:
+    """A client with the cookie of a login, as a browser has it; it follows no redirect."""
+    client = TestClient(
+        create_app(world.hub), base_url="http://hub.test", headers=HTML, follow_redirects=False
+    )
+    if person:
+        with world.hub.database.read() as session:
+            signer = world.hub.signer("session")
+            cookie = sessions.begin(session, signer, world.tokens[person], world.clock())
+        client.cookies.set(sessions.COOKIE, cookie)
+    return client
+
+
+def send(client, path, page=None, **fields):
+    """Open the page of a form and send it."""
+    token = re.search(r'name="form_token" value="([^"]+)"', client.get(page or path).text)
+    return client.post(path, data={"form_token": token[1] if token else "", **fields})
+
+
+def described(world, name="open-door", **document):
+    """Give a data set another description."""
+    with world.hub.database.write() as session:
+        dataset = world.dataset(session, name)
+        whole = DatasetDescription.model_validate({"title": {"en": "A title"}, **document})
+        saved = describing.save_draft(session, dataset, whole, "test", world.clock())
+        describing.publish(session, dataset, saved, world.clock())
+
+
+# ---- languages -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "language"),
+    [
+        ("/", {}, "en"),
+        ("/", {"Accept-Language": "fr-CH, de;q=0.9"}, "fr"),
+        ("/", {"Accept-Language": "de, fr;q=0.5, en;q=0.4"}, "fr"),
+        ("/en", {"Accept-Language": "fr"}, "en"),
+        ("/fr/catalogue", {}, "fr"),
+        ("/", {"Accept-Language": "fr;q=x, ;q=1", "Cookie": "genomehub_language=fr"}, "fr"),
+    ],
+)
+def test_language__by_address_then_cookie_then_browser(sqlite_world, path, headers, language):
+    answer = browser(sqlite_world).get(path, headers=headers, follow_redirects=True)
+    assert f'<html lang="{language}">' in answer.text
+    assert answer.headers["content-language"] == language
+
+
+def test_language__is_remembered_and_kept_in_links(sqlite_world):
+    client = browser(sqlite_world)
+    page = client.get("/fr/catalogue?q=door").text
+    assert 'href="/fr/datasets/' in page
+    assert 'href="/en/catalogue?q=door"' in page
+    assert '<html lang="fr">' in client.get("/").text
+
+
+# ---- what is sent with every page ------------------------------------------------------------------
+
+
+def test_headers__nothing_from_elsewhere(sqlite_world):
+    headers = browser(sqlite_world).get("/").headers
+    assert "default-src 'self'" in headers["content-security-policy"]
+    assert "unsafe" not in headers["content-security-policy"]
+    assert headers["x-content-type-options"] == "nosniff"
+
+
+def test_pages__no_inline_script_style_or_foreign_source(sqlite_world):
+    client = browser(sqlite_world, "holder")
+    for path in ("/", "/catalogue", f"/datasets/{sqlite_world.datasets['open-door']}", "/api", "/account"):
+        text = client.get(path).text
+        assert not re.search(r"<script(?![^>]* src=)|<style|\sstyle=|\son[a-z]+=", text), path
+        assert not re.search(r'(src|<link[^>]* href)="(https?:)?//(?!hub\.test)', text), path
+
+
+def test_statics__are_kept_for_ever_and_nothing_else_is_served(sqlite_world):
+    client = browser(sqlite_world)
+    address = re.search(r'href="(/static/[^"]+hub\.css)"', client.get("/").text)[1]
+    answer = client.get(address)
+    assert "immutable" in answer.headers["cache-control"]
+    for other in ("../texts.py", "%2e%2e/texts.py", "..%2f..%2ftexts.py", "hub.css/", ""):
+        assert client.get(f"/static/x/{other}", follow_redirects=True).status_code == 404
+
+
+def test_errors__a_page_for_browsers_a_problem_for_programs(sqlite_world):
+    client = browser(sqlite_world)
+    page = client.get("/fr/nulle-part")
+    assert page.status_code == 404
+    assert "Il n’y a rien ici" in page.text
+    answer = client.get("/nowhere", headers={"Accept": "application/json"})
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert client.get("/api/nowhere").headers["content-type"] == "application/problem+json"
+
+
+def test_machines__robots_sitemap_security(sqlite_world):
+    client = browser(sqlite_world)
+    assert "Sitemap: http://hub.test/sitemap.xml" in client.get("/robots.txt").text
+    sitemap = client.get("/sitemap.xml").text
+    assert sqlite_world.datasets["open-door"] in sitemap
+    assert sqlite_world.datasets["back-room"] not in sitemap
+    assert "Expires: 2027-11-01T00:00:00Z" in client.get("/.well-known/security.txt").text
+
+
+# ---- who sees what ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [
+        ("/account", {"holder", "steward", "researcher", "auditor", "administrator"}),
+        ("/studies", {"holder", "steward", "researcher", "auditor", "administrator"}),
+        ("/describe", {"holder"}),
+        ("/inbox", {"steward"}),
+        ("/audit", {"auditor"}),
+        ("/audit.csv", {"auditor"}),
+        ("/people", {"administrator"}),
+    ],
+)
+def test_roles__each_page_is_for_its_own(sqlite_world, path, allowed):
+    assert browser(sqlite_world).get(path).status_code == 401
+    for person in ("holder", "steward", "researcher", "auditor", "administrator"):
+        expected = 200 if person in allowed else 403
+        assert browser(sqlite_world, person).get(path).status_code == expected, person
+
+
+def test_dataset__hidden_answers_as_if_there_were_none(sqlite_world):
+    client = browser(sqlite_world, "researcher")
+    hidden = client.get(f"/datasets/{sqlite_world.datasets['back-room']}")
+    none = client.get("/datasets/00000000-0000-0000-0000-000000000000")
+    assert hidden.status_code == none.status_code == 404
+    without = [re.sub(r"[0-9a-f-]{36}", "", one.text) for one in (hidden, none)]
+    assert without[0] == without[1]
+    for path in ("/requests/new?dataset=", "/browser?dataset="):
+        assert client.get(path + sqlite_world.datasets["back-room"]).status_code == 404
+    assert "Data set back-room" not in client.get("/catalogue").text
+    assert "Data set back-room" in browser(sqlite_world, "steward").get("/catalogue").text
+
+
+def test_dataset__few_people_are_not_counted_and_paths_not_told(sqlite_world):
+    described(sqlite_world, n_individuals=7, minimum_age=20, maximum_age=21)
+    client = browser(sqlite_world)
+    page = client.get(f"/datasets/{sqlite_world.datasets['open-door']}").text
+    assert "fewer than 10" in page
+    assert "20 – 21" not in page
+    assert str(sqlite_world.folder) not in page
+    assert "open-door.bam" not in page
+    assert "NA12878" not in page, "names of samples are not public"
+    assert "fewer than 10 people" in client.get("/catalogue").text
+
+
+def test_dataset__withdrawn_says_so_and_no_more(sqlite_world):
+    described(sqlite_world, description={"en": "Something about donors"})
+    uuid = sqlite_world.datasets["open-door"]
+    holder = browser(sqlite_world, "holder")
+    assert send(holder, f"/datasets/{uuid}/unpublish", f"/datasets/{uuid}").status_code == 303
+    page = browser(sqlite_world).get(f"/datasets/{uuid}")
+    assert page.status_code == 200
+    assert "This data set was withdrawn" in page.text
+    assert "SHA-256" not in page.text
+    assert "A title" not in browser(sqlite_world).get("/catalogue").text
+
+
+def test_dataset__markup_in_a_description_is_text(sqlite_world):
+    described(sqlite_world, description={"en": "<script>alert(1)</script>"}, keywords={"en": ['"><b>x']})
+    page = browser(sqlite_world).get(f"/datasets/{sqlite_world.datasets['open-door']}").text
+    assert "<script>alert" not in page
+    assert '"><b>x' not in page
+
+
+# ---- login -----------------------------------------------------------------------------------------
+
+
+def test_login__by_token_and_out_again(sqlite_world):
+    client = browser(sqlite_world)
+    answer = send(client, "/fr/login", token=sqlite_world.tokens["researcher"], to="/fr/studies")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/fr/studies")
+    assert "HttpOnly" in answer.headers["set-cookie"]
+    assert client.get("/account").status_code == 200
+    assert send(client, "/logout", "/account").status_code == 303
+    assert client.get("/account").status_code == 401
+
+
+@pytest.mark.parametrize("to", ["https://evil.test", "//evil.test", "/\\evil.test", "javascript:alert(1)"])
+def test_login__goes_nowhere_else(sqlite_world, to):
+    answer = send(browser(sqlite_world), "/login", token=sqlite_world.tokens["researcher"], to=to)
+    assert answer.headers["location"] == "/account"
+
+
+def test_login__wrong_token_says_so_beside_the_field(sqlite_world):
+    answer = send(browser(sqlite_world), "/login", token="ghub_wrong")
+    assert answer.status_code == 401
+    assert "This token is unknown, expired or revoked." in answer.text
+    assert 'aria-invalid="true"' in answer.text
+
+
+def test_session__ends_with_its_token(sqlite_world):
+    client = browser(sqlite_world, "researcher")
+    assert client.get("/account").status_code == 200
+    with sqlite_world.hub.database.write() as session:
+        for token in session.scalars(select(models.ApiToken)):
+            token.revoked_at = sqlite_world.clock()
+    assert client.get("/account").status_code == 401
+    client.cookies.set(sessions.COOKIE, "forged")
+    assert client.get("/account").status_code == 401
+
+
+def test_forms__of_others_are_refused(sqlite_world):
+    client = browser(sqlite_world, "researcher")
+    made = "/studies"
+    assert client.post(made, data={"title": "A study"}).status_code == 403
+    stolen = sqlite_world.hub.signer("form").dumps("someone else")
+    assert client.post(made, data={"title": "A study", "form_token": stolen}).status_code == 403
+    page = client.get(made).text
+    token = re.search(r'name="form_token" value="([^"]+)"', page)[1]
+    foreign = {"Sec-Fetch-Site": "cross-site"}
+    fields = {"title": "A study", "form_token": token}
+    answer = client.post(made, data=fields, headers=foreign)
+    assert answer.status_code == 403
+    assert "came from another site" in answer.text
+    assert client.post(made, data=fields, files={"x": b"1"}).status_code in (400, 403, 422)
+
+
+# ---- tokens ----------------------------------------------------------------------------------------
+
+
+def test_tokens__told_once_and_revoked(sqlite_world):
+    client = browser(sqlite_world, "researcher")
+    page = send(client, "/account/tokens", "/account", label="laptop", days="30")
+    secret = re.search(r"ghub_[\w-]{20,}", page.text)[0]
+    assert sqlite_world.client("researcher").get("/health").status_code == 200
+    assert secret not in client.get("/account").text
+    number = max(re.findall(r"/account/tokens/(\d+)/revoke", client.get("/account").text), key=int)
+    other = send(browser(sqlite_world, "colleague"), f"/account/tokens/{number}/revoke", "/account")
+    assert other.status_code == 404
+    assert send(client, f"/account/tokens/{number}/revoke", "/account").status_code == 303
+    assert send(browser(sqlite_world), "/login", token=secret).status_code == 401
+
+
+# ---- ask, decide, withdraw ---------------------------------------------------------------------------
+
+
+def test_request__from_study_to_permit_and_withdrawal(world):
+    uuid = world.datasets["open-door"]
+    described(world, duo=["DUO:0000006", "DUO:0000021"], hdab_days=30)
+    asker, steward = browser(world, "researcher"), browser(world, "steward")
+    first = send(asker, "/studies", f"/requests/new?dataset={uuid}", title="Hearts", summary="", to=uuid)
+    assert first.headers["location"] == f"/requests/new?dataset={uuid}"
+    wrong = send(asker, "/requests/new", first.headers["location"], dataset=uuid, purpose="short")
+    assert wrong.status_code == 422
+    for fault in ("Choose the study", "few sentences", "at least one purpose", "until which day"):
+        assert fault in wrong.text
+    study = re.search(r'option value="([0-9a-f-]{36})"', wrong.text)[1]
+    sent = send(
+        asker, "/requests/new", first.headers["location"], dataset=uuid, study=study, purpose=SUMMARY,
+        duo=["DUO:0000006", "DUO:0000021"], until="2027-06-30",
+    )  # fmt: skip
+    assert sent.status_code == 303
+    request = sent.headers["location"].split("?")[0]
+    assert "Waiting for a decision" in asker.get(request).text
+    assert browser(world, "colleague").get(request).status_code == 404
+    world.clock.turn(days=31)
+    inbox = steward.get("/inbox").text
+    assert "Hearts" in inbox
+    assert "1 day later than promised" in inbox
+    decision = request.replace("/requests/", "/inbox/")
+    assert "to be judged" not in steward.get(decision).text
+    assert "Choose a decision." in send(steward, decision).text
+    assert "Say why" in send(steward, decision, decision="refused", words="no").text
+    assert send(steward, decision, decision="granted", words="").status_code == 303
+    assert send(steward, decision, decision="granted", words="").status_code == 409
+    assert "Your permit holds until" in asker.get(f"/datasets/{uuid}").text
+    assert "Hearts" in browser(world).get("/permits").text
+    assert "Researcher" not in browser(world).get("/permits").text
+    withdraw = re.search(r'action="(/permits/[^"]+/withdraw)"', steward.get(decision).text)[1]
+    assert send(steward, withdraw, decision, reason="Consent was withdrawn.").status_code == 303
+    assert "Your permit holds" not in asker.get(f"/datasets/{uuid}").text
+    assert "Consent was withdrawn." in asker.get("/studies").text
+    log = browser(world, "auditor").get("/audit").text
+    for action in ("make-study", "request", "request-granted", "withdraw-permit"):
+        assert action in log
+
+
+def test_request__taken_back_and_people_added(sqlite_world):
+    uuid = sqlite_world.datasets["open-door"]
+    asker = browser(sqlite_world, "researcher")
+    study = send(asker, "/studies", title="Hearts", summary="x").headers["location"]
+    wrong = send(asker, f"{study}/people", study, email="nobody@hub.test")
+    assert "nobody here has this e-mail address" in wrong.text
+    assert send(asker, f"{study}/people", study, email="colleague@hub.test").status_code == 303
+    again = send(asker, f"{study}/people", study, email="colleague@hub.test")
+    assert "belongs to the study already" in again.text
+    other = browser(sqlite_world, "colleague")
+    assert "Hearts" in other.get(study).text
+    assert send(other, f"{study}/people", "/studies", email="steward@hub.test").status_code == 422
+    sent = send(
+        asker, "/requests/new", f"/requests/new?dataset={uuid}", dataset=uuid, study=study.split("/")[-1],
+        purpose=SUMMARY, duo="DUO:0000042", until="2027-01-31",
+    )  # fmt: skip
+    request = sent.headers["location"].split("?")[0]
+    assert send(other, f"{request}/cancel", request).status_code == 303
+    assert send(other, f"{request}/cancel", "/studies").status_code == 409
+    assert "Withdrawn by the study" in asker.get(request).text
+
+
+@pytest.mark.parametrize(
+    ("of_data", "asked", "verdicts"),
+    [
+        (["DUO:0000042"], ["DUO:0000006"], ["fits"]),
+        (["DUO:0000006"], ["DUO:0000042"], ["fails"]),
+        (["DUO:0000007"], ["DUO:0000007"], ["ask"]),
+        (["DUO:0000044"], ["DUO:0000011"], ["fails"]),
+        (["DUO:0000046"], ["DUO:0000006", "DUO:0000018"], ["fits"]),
+        (["DUO:0000018"], ["DUO:0000006", "DUO:0000046"], ["fails"]),
+        (["DUO:0000026", "DUO:9999999"], ["DUO:0000006"], ["ask", "ask"]),
+        (["DUO:0000042"], [], ["fails"]),
+    ],
+)
+def test_compare__codes(of_data, asked, verdicts):
+    assert [line.verdict for line in deciding.compare(of_data, asked)] == verdicts
+
+
+# ---- the form --------------------------------------------------------------------------------------
+
+
+def test_form__asks_every_field_once():
+    asked = [name for group in GROUPS for name in group.fields]
+    assert sorted(asked) == sorted(DatasetDescription.model_fields)
+    assert set(asked) <= set(FIELDS)
+
+
+def posted_of(fields):
+    """What a browser sends of a drawn form."""
+    sent: dict[str, list[str]] = {}
+    for field in fields:
+        if field.widget == "part":
+            sent |= posted_of(field.within)
+        elif field.widget == "many":
+            for one in field.within:
+                sent |= posted_of(one)
+        elif field.widget in ("texts", "words"):
+            sent |= {f"{field.name}.{language}": [text] for language, text in field.value.items()}
+        elif field.widget == "checks":
+            sent[field.name] = field.value
+        else:
+            sent[field.name] = [field.value]
+    return sent
+
+
+def test_form__drawn_and_read_back_is_the_same_document():
+    document = DatasetDescription.model_validate(REAL_DOCUMENT)
+    raw = document.model_dump(mode="json", exclude_defaults=True)
+    drawn = [field for _, fields in form.groups(raw, {}) for field in fields]
+    read, faults = form.check(form.read(posted_of(drawn)))
+    assert faults == {}
+    assert read == document
+
+
+def test_form__faults_beside_their_fields_and_nothing_saved(sqlite_world):
+    client, uuid = browser(sqlite_world, "holder"), sqlite_world.datasets["open-door"]
+    path = f"/datasets/{uuid}/describe"
+    fields = {
+        "title.en": "Better", "license": "not an address", "n_individuals": "many", "issued": "yesterday",
+        "tables.0.title.en": "T", "tables.0.variables.0.name": "", "tables.0.variables.0.unit": "a",
+        "legislation": "http://ok.example/\nno", "maximum_age": "500",
+    }  # fmt: skip
+    page = send(client, path, action="save", **fields)
+    assert page.status_code == 422
+    assert page.text.count("This is no web address; it begins with https://.") >= 2
+    for fault in ("A whole number is expected.", "A day is expected", "This is needed.", "too large"):
+        assert fault in page.text
+    assert 'id="f-tables-0-variables-0-name-fault1"' in page.text
+    assert 'value="Better"' in page.text, "what was written stays"
+    assert "Better" not in client.get(f"/datasets/{uuid}").text
+
+
+def test_form__draft_then_published(sqlite_world):
+    client, uuid = browser(sqlite_world, "holder"), sqlite_world.datasets["open-door"]
+    path, visitor = f"/datasets/{uuid}/describe", browser(sqlite_world)
+    assert send(client, path, action="save", **{"title.en": "A draft"}).status_code == 303
+    assert "A draft" in client.get(path).text
+    assert "A draft" not in visitor.get(f"/datasets/{uuid}").text
+    missing = send(client, path, action="publish", **{"title.en": "A draft"})
+    assert missing.status_code == 422
+    assert "This is needed." in missing.text
+    document = DatasetDescription.model_validate(REAL_DOCUMENT)
+    raw = document.model_dump(mode="json", exclude_defaults=True)
+    fields = posted_of([field for _, fields in form.groups(raw, {}) for field in fields])
+    assert send(client, path, action="publish", **fields).headers["location"].endswith("done=published")
+    assert "well-known genome" in visitor.get(f"/datasets/{uuid}").text
+
+
+def test_form__one_more_part_without_script(sqlite_world):
+    client, uuid = browser(sqlite_world, "holder"), sqlite_world.datasets["open-door"]
+    fields = {"title.en": "T", "tables.0.title.en": "Samples", "action": "more:tables"}
+    page = send(client, f"/datasets/{uuid}/describe", **fields)
+    assert 'name="tables.1.title.en"' in page.text
+    assert 'value="Samples"' in page.text
+
+
+def test_describe__new_data_set(sqlite_world):
+    client = browser(sqlite_world, "holder")
+    made = send(client, "/describe", project="genomes", name="Atlas")
+    assert made.status_code == 303
+    assert client.get(made.headers["location"]).status_code == 200
+    again = send(client, "/describe", project="genomes", name="Atlas")
+    assert "has a data set 'Atlas' already" in again.text.replace("&#39;", "'")
+    assert send(browser(sqlite_world, "researcher"), "/describe", "/studies").status_code == 403
+
+
+# ---- staff -----------------------------------------------------------------------------------------
+
+
+def test_people__roles_given_and_taken(sqlite_world):
+    client = browser(sqlite_world, "administrator")
+    uuid = re.search(r"/people/([0-9a-f-]{36})\">Researcher", client.get("/people?q=resea").text)[1]
+    path = f"/people/{uuid}"
+    assert send(client, f"{path}/roles", path, role="auditor", project="", change="give").status_code == 303
+    assert browser(sqlite_world, "researcher").get("/audit").status_code == 200
+    assert send(client, f"{path}/roles", path, role="auditor", project="", change="take").status_code == 303
+    assert browser(sqlite_world, "researcher").get("/audit").status_code == 403
+    assert send(client, f"{path}/roles", path, role="king", change="give").status_code == 400
+    reader = browser(sqlite_world, "researcher")
+    assert send(client, f"{path}/state", path, change="disable").status_code == 303
+    assert reader.get("/account").status_code == 401
+
+
+def test_audit__filtered_and_as_csv(sqlite_world):
+    send(browser(sqlite_world, "researcher"), "/studies", title="=1+1", summary="")
+    client = browser(sqlite_world, "auditor")
+    page = client.get("/audit?person=resear").text
+    assert "make-study" in page
+    assert "register</span>" not in page
+    assert "open-door" in client.get("/audit?dataset=open&action=register").text
+    assert client.get("/audit?since=tomorrow").status_code == 400
+    csv = client.get("/audit.csv?since=2026-01-01").text
+    assert csv.startswith("number,time,actor")
+    assert not re.search(r"(^|,)[=+@]", csv, re.MULTILINE)
+    assert "export-log" in client.get("/audit").text
+
+
+# ---- files for the genome browser --------------------------------------------------------------------
+
+
+def test_browser_files__in_ranges_to_those_who_may(sqlite_world):
+    uuid = sqlite_world.datasets["open-door"]
+    with sqlite_world.hub.database.read() as session:
+        entry = session.scalars(select(models.Entry)).first()
+        short = entry.digest[:12]
+    path = f"/browser/data/{uuid}/{short}"
+    assert browser(sqlite_world).get(f"{path}/0").status_code == 401
+    researcher = browser(sqlite_world, "researcher")
+    assert researcher.get(f"{path}/0").status_code == 403
+    permit = sqlite_world.permit("researcher", "open-door")
+    part = researcher.get(f"{path}/0", headers={"Range": "bytes=0-17"})
+    assert part.status_code == 206
+    assert len(part.content) == 18
+    for wrong in (f"{path}/99", f"{path}/-1", path.replace(short, "%") + "/0"):
+        assert researcher.get(wrong).status_code == 404
+    with sqlite_world.hub.database.write() as session:
+        session.scalars(
+            select(models.Permit).where(models.Permit.uuid == permit)
+        ).one().withdrawn_at = sqlite_world.clock()
+    assert researcher.get(f"{path}/0").status_code == 403
+
+
+# ---- plots -----------------------------------------------------------------------------------------
+
+
+def test_plots__of_odd_or_missing_numbers():
+    words = Words("en")
+    assert quality.plots({}, words) == []
+    odd = {"coverage": {"histogram": "x"}, "insert_size": {"orientations": {"FR": None}}, "summary": 3}
+    assert quality.plots(odd, words) == []
+    assert quality.figures(odd, words) == []
+    assert quality.figures({"summary": {"ti_tv": 2.0}, "checks": "x"}, words)[0].value == "2"
+
+
+def test_histogram__bars_axis_and_words():
+    drawn = charts.histogram([0, 1, 4, 0], title='mean "2"', axis="depth", mark=2)
+    assert drawn.count('class="bar"') == 2
+    assert 'aria-label="mean &#34;2&#34;"' in drawn
+    assert "style=" not in drawn
+    assert charts.histogram([], title="none", axis="x").count("<rect") == 0
+    assert "NaN" not in charts.lines([[None, 3.0, None]], title="one", axis="x")
