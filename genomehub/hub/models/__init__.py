@@ -1,5 +1,6 @@
 """The catalogue's tables. ``catalogue`` holds results, ``descriptions`` what is published about data sets,
-``access`` people, projects and permits. Migrations in ``hub/migrations`` make them; a test compares both.
+``access`` people, projects and permits, ``search`` the index for finding data sets. Migrations in
+``hub/migrations`` make them; a test compares both.
 """
 
 from genomehub.hub.models.access import (
@@ -39,11 +40,13 @@ from genomehub.hub.models.catalogue import (
     StageCost,
 )
 from genomehub.hub.models.descriptions import Description, Publication
+from genomehub.hub.models.search import SearchDocument, SearchStale, SearchValue, SearchWord
 
 __all__ = [
     "DIGEST_LENGTH", "NAME_LENGTH", "SCHEMA_VERSION", "VERSION_TABLE", "AccessRequest",
     "AccessRequestDataset", "ApiToken", "CatalogueInfo", "Dataset", "Description", "Entry", "EntryParent",
     "EntrySample", "Event", "File", "Identity", "Measure", "Measurement", "Model", "Permit",
     "PermitDataset", "PermitPerson", "Person", "Project", "Publication", "Reference", "RoleGrant",
-    "Sample", "StageCost", "Study", "StudyMember", "UtcTime",
+    "Sample", "SearchDocument", "SearchStale", "SearchValue", "SearchWord", "StageCost", "Study",
+    "StudyMember", "UtcTime",
 ]  # fmt: skip
