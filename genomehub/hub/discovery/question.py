@@ -7,7 +7,7 @@ from datetime import date
 from typing import Literal
 
 from genomehub.errors import InputError
-from genomehub.hub.discovery.words import LITTLE_WORDS, fold, surface_words
+from genomehub.hub.discovery.words import LITTLE_WORDS, fold, folded_words, surface_words
 
 Sort = Literal["relevance", "newest", "title", "size"]
 
@@ -74,9 +74,9 @@ def elements(text: str) -> tuple[Element, ...]:
     for part in _PART.finditer(text):
         quoted, bare = part.groups()
         if bare is not None:
-            found += [Element((fold(word),), surface=word) for word in surface_words(bare)]
-        elif words := surface_words(quoted):
-            found.append(Element(tuple(map(fold, words)), surface=f'"{" ".join(words)}"'))
+            found += [Element((fold(word),), surface=word) for word in surface_words(bare) if fold(word)]
+        elif folded := tuple(folded_words(quoted)):
+            found.append(Element(folded, surface=f'"{" ".join(surface_words(quoted))}"'))
     if found and found[-1].surface[-1] != '"' and surface_words(text[-1:]):
         last = found[-1]  # nothing follows it: it may be unfinished
         found[-1] = dataclasses.replace(last, prefix=len(last.words[0]) >= SHORTEST_PREFIX)

@@ -3,6 +3,7 @@
 Both databases get text that is already split and folded, so that neither's own rules for words matter.
 """
 
+import functools
 import re
 import unicodedata
 from collections.abc import Iterable
@@ -31,6 +32,7 @@ def surface_words(text: str) -> list[str]:
     return _WORD.findall(unicodedata.normalize("NFKC", text).lower())
 
 
+@functools.lru_cache(maxsize=50_000)
 def fold(word: str) -> str:
     """Return a word without accents, case and plural s.
 
@@ -38,8 +40,9 @@ def fold(word: str) -> str:
     ['epilepsie', 'diabete', 'diabete', 'coeur', 'glass', 'gwa', 'cas']
     """
     if not word.isascii():
-        word = _MARKS.sub("", unicodedata.normalize("NFKD", word.translate(_LIGATURES)))
-    word = word.casefold()
+        word = _MARKS.sub("", unicodedata.normalize("NFKD", word.translate(_LIGATURES))).casefold()
+        word = "".join(_WORD.findall(word))  # databases' languages for questions are never met
+    word = word.lower()
     if len(word) > 3 and word[-1] == "s" and word[-2] != "s":
         word = word[:-1]
     return word[:LONGEST_WORD]
