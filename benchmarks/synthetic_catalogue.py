@@ -46,18 +46,23 @@ REGIONS = [
 ]  # fmt: skip
 ASSAYS = ("WGS", "WES", "panel", "RNA-seq", "genotyping array", "long reads", "methylation")
 REFERENCES = ("GRCh38", "hs37d5", "GRCh38.p14", "hg19", "CHM13v2", "b37")
-DUO = [f"DUO:00000{number}" for number in ("42", "06", "07", "11", "44", "46", "18", "21", "19", "20", "26", "28")]
+DUO = [
+    f"DUO:00000{number}"
+    for number in ("42", "06", "07", "11", "44", "46", "18", "21", "19", "20", "26", "28")
+]
 CATEGORY = "http://healthdataportal.eu/category/"
 CATEGORIES = [CATEGORY + name for name in (
-    "HUMAN_GENETIC_EPIGENOMIC_AND_GENOMIC_DATA", "ELECTRONIC_HEALTH_RECORDS", "BIOBANKS_AND_ASSOCIATED_DATABASES",
-    "COHORTS_QUESTIONNAIRES_SURVEYS", "CLINICAL_TRIALS", "MEDICAL_REGISTRIES", "OTHER_HUMAN_MOLECULAR_DATA",
-    "POPULATION_REGISTRIES", "DETERMINANTS_OF_HEALTH", "WELLNESS_APPLICATIONS",
+    "HUMAN_GENETIC_EPIGENOMIC_AND_GENOMIC_DATA", "ELECTRONIC_HEALTH_RECORDS", "CLINICAL_TRIALS",
+    "BIOBANKS_AND_ASSOCIATED_DATABASES", "COHORTS_QUESTIONNAIRES_SURVEYS", "MEDICAL_REGISTRIES",
+    "OTHER_HUMAN_MOLECULAR_DATA", "POPULATION_REGISTRIES", "DETERMINANTS_OF_HEALTH", "WELLNESS_APPLICATIONS",
 )]  # fmt: skip
 KINDS = ("bam", "cram", "vcf", "gvcf", "vcz", "fastq", "phenopackets", "csv", "bed")
 _SYLLABLES = (
-    "ba be bi bo ca ce ci co da de di do fa fe fi ga ge go la le li lo ma me mi mo na ne ni no pa pe pi po ra re ri "
-    "ro sa se si so ta te ti to tra cri plo gné thè mor phe car sio gen ome log ique ation ment ité"
-).split()
+    "ba", "be", "bi", "bo", "ca", "ce", "ci", "co", "da", "de", "di", "do", "fa", "fe", "fi", "ga",
+    "ge", "go", "la", "le", "li", "lo", "ma", "me", "mi", "mo", "na", "ne", "ni", "no", "pa", "pe",
+    "pi", "po", "ra", "re", "ri", "ro", "sa", "se", "si", "so", "ta", "te", "ti", "to", "tra", "cri",
+    "plo", "gné", "thè", "mor", "phe", "car", "sio", "gen", "ome", "log", "ique", "ation", "ment", "ité",
+)  # fmt: skip
 
 
 class Synthetic:
@@ -69,7 +74,10 @@ class Synthetic:
         self.words = sorted(made)
         chance.shuffle(self.words)
         self.keywords = [
-            (f"{chance.choice(self.words[:4000])} {chance.choice(self.words[:4000])}", chance.choice(self.words))
+            (
+                f"{chance.choice(self.words[:4000])} {chance.choice(self.words[:4000])}",
+                chance.choice(self.words),
+            )
             for _ in range(4000)
         ]
         self.holders = [
@@ -88,7 +96,8 @@ class Synthetic:
         code = f"{chance.choice(self.words).upper()}-{number}"
         issued = _START + timedelta(days=int(5400 * chance.random() ** 0.5))
         what = {
-            "en": f"{'Genomes' if 'WGS' in assays else 'Sequences'} of people with {disease[0]} in {region[0]}, {code}",
+            "en": f"{'Genomes' if 'WGS' in assays else 'Sequences'} of people with {disease[0]} "
+            f"in {region[0]}, {code}",
             "fr": f"{'Génomes' if 'WGS' in assays else 'Séquences'} de personnes atteintes de {disease[1]}, "
             f"{region[1]}, {code}",
         }
@@ -178,8 +187,8 @@ def _rows(documents: dict[int, dict[str, Any]]) -> Iterator[tuple[Any, list[dict
         for i, one in documents.items()
     ]  # fmt: skip
     yield models.Entry, [
-        {"id": i, "digest": _DIGEST.format(i), "data_digest": _DIGEST.format(i), "provenance_digest": "0" * 64,
-         "dataset_id": i, "version": 1, "reference_id": 1 + i % len(REFERENCES), "registered_at": _NOW,
+        {"id": i, "digest": _DIGEST.format(i), "data_digest": _DIGEST.format(i), "dataset_id": i,
+         "provenance_digest": _DIGEST.format(0), "version": 1, "reference_id": 1 + i % len(REFERENCES), "registered_at": _NOW,
          "registered_by": "benchmark", "software": {}, "qc": {"coverage": {"mean": 30.0}}}
         for i in documents
     ]  # fmt: skip

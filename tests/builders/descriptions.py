@@ -31,7 +31,9 @@ def add_dataset(session, name, document=None, state="published", project_name="s
     if state is not None:
         session.add(
             models.Publication(
-                dataset_id=dataset.id, description_id=description and description.id, state=state,
+                dataset_id=dataset.id,
+                description_id=description and description.id,
+                state=state,
                 changed_at=WHEN,
             )  # fmt: skip
         )

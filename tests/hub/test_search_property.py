@@ -129,7 +129,7 @@ def compare(session, now, principals, seen):
     datasets = known(session)
     uuids = dict(session.execute(select(models.Dataset.id, models.Dataset.uuid)).all())
 
-    @settings(max_examples=120, deadline=None, derandomize=True, database=None)
+    @settings(max_examples=60, deadline=None, derandomize=True, database=None)
     @given(principal=st.sampled_from(principals), question=questions())
     def same(principal, question):
         answer = find(session, principal, now, question)

@@ -6,11 +6,11 @@ question that runs meanwhile keeps those it has. Data sets are addressed by thei
 """
 
 import bisect
+import contextlib
 import copy
-import dataclasses
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -33,22 +33,38 @@ _FEW = 1000
 Mask = np.ndarray  # of bool, one a data set
 
 
-@dataclasses.dataclass(frozen=True)
 class Postings:
-    """Which data sets have which values of a facet: pairs of their numbers, in no order."""
+    """Which data sets have which values of a facet.
 
-    datasets: np.ndarray
-    values: np.ndarray
+    values : numbers of the values that some data set has, ascending
+    datasets : those of the first value, those of the second, and so on; starts : where each begins
+    """
 
-    def counts(self, mask: Mask, n_values: int) -> np.ndarray:
-        """Return how many of the data sets in ``mask`` have each value."""
-        return np.bincount(self.values[mask[self.datasets]], minlength=n_values)
+    def __init__(self, datasets: np.ndarray, values: np.ndarray) -> None:
+        order = np.lexsort((datasets, values))
+        self.datasets, self._of = datasets[order], values[order]
+        self.values, self._starts = np.unique(self._of, return_index=True)
 
-    def having(self, values: Sequence[int], size: int) -> Mask:
+    def counts(self, mask: Mask) -> np.ndarray:
+        """Return how many of the data sets in ``mask`` have each of ``values``."""
+        if not len(self.values):
+            return np.zeros(0, np.int32)
+        return np.add.reduceat(mask[self.datasets], self._starts, dtype=np.int32)
+
+    def having(self, values: Iterable[int], size: int) -> Mask:
         """Return the data sets that have any of the values."""
         mask = np.zeros(size, bool)
-        mask[self.datasets[np.isin(self.values, values)]] = True
+        for value in values:
+            start, end = np.searchsorted(self._of, [value, value + 1])
+            mask[self.datasets[start:end]] = True
         return mask
+
+    def changed(self, changed: Mask, datasets: np.ndarray, values: np.ndarray) -> "Postings":
+        """Return them with other values for the changed data sets."""
+        keep = ~changed[self.datasets]
+        return Postings(
+            np.concatenate([self.datasets[keep], datasets]), np.concatenate([self._of[keep], values])
+        )
 
 
 class Columns:
@@ -57,6 +73,7 @@ class Columns:
     state : index into STATES; date : proleptic Gregorian ordinal; individuals : -1 if unknown
     titles : sort keys by language
     value_names : facet and value, by number; labels : how it reads
+    value_rank : place in the alphabetical order of all values
     """
 
     def __init__(self) -> None:
@@ -70,6 +87,7 @@ class Columns:
         self.value_ids: dict[tuple[str, str], int] = {}
         self.value_names: dict[int, tuple[str, str]] = {}
         self.labels: dict[int, dict[str, str]] = {}
+        self.value_rank = np.zeros(1, np.int32)
         self._orders: dict[str, np.ndarray] = {}
         self._found: OrderedDict[tuple[Any, ...], Mask] = OrderedDict()
 
@@ -78,11 +96,6 @@ class Columns:
         """Length of the arrays: one more than the largest number of a data set."""
         return len(self.state)
 
-    @property
-    def n_values(self) -> int:
-        """One more than the largest number of a value."""
-        return max(self.value_names, default=0) + 1
-
     def having(self, session: Session, element: Element) -> tuple[Mask, ...]:
         """Return the data sets that have a word or phrase, by field."""
         return tuple(self._having(session, element, field) for field in FIELDS)
@@ -90,13 +103,16 @@ class Columns:
     def _having(self, session: Session, element: Element, field: Any) -> Mask:
         key = (element.words, element.prefix, field)
         mask = self._found.get(key)
-        if mask is None:
+        if mask is not None:
+            with contextlib.suppress(KeyError):  # another thread may have dropped it
+                self._found.move_to_end(key)
+        else:
             numbers = np.fromstring(texts_of(session).find(session, element, field), dtype=np.int64, sep=" ")
             mask = np.zeros(self.size, bool)
             mask[numbers[numbers < self.size]] = True
             self._found[key] = mask
             while len(self._found) > _REMEMBERED * len(FIELDS):
-                self._found.popitem(last=False)
+                self._found.popitem(last=False)  # longest unused
         return mask
 
     def forgetting(self) -> "Columns":
@@ -168,23 +184,23 @@ class Columns:
             self.value_ids[facet, text] = number
             self.value_names[number] = (facet, text)
             self.labels[number] = label
+        names = sorted(self.value_names, key=lambda number: self.value_names[number][1])
+        self.value_rank = np.zeros(max(names, default=0) + 1, np.int32)
+        self.value_rank[names] = np.arange(len(names))
 
     def _post(self, former: "Columns", ids: np.ndarray, values: list[str]) -> None:
         changed = np.zeros(self.size, bool)
         changed[ids] = True
         datasets = np.repeat(ids, [len(one.split()) for one in values]).astype(np.int32)
         numbers = np.fromstring(" ".join(values), dtype=np.int32, sep=" ")
-        facet_of = np.full(self.n_values, -1, np.int8)
+        places = {facet: place for place, facet in enumerate(FACETS)}
+        facet_of = np.full(max(self.value_names, default=0) + 1, -1, np.int8)
         for number, (facet, _) in self.value_names.items():
-            facet_of[number] = FACETS.index(facet)
+            facet_of[number] = places[facet]
         of_facet = facet_of[numbers]
-        for place, facet in enumerate(FACETS):
-            kept = former.postings[facet]
-            keep = ~changed[kept.datasets]
-            self.postings[facet] = Postings(
-                np.concatenate([kept.datasets[keep], datasets[of_facet == place]]),
-                np.concatenate([kept.values[keep], numbers[of_facet == place]]),
-            )
+        for facet, place in places.items():
+            mine = of_facet == place
+            self.postings[facet] = former.postings[facet].changed(changed, datasets[mine], numbers[mine])
 
 
 def _set(column: np.ndarray, size: int, ids: np.ndarray, values: list[int]) -> np.ndarray:

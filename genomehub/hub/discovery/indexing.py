@@ -193,8 +193,8 @@ def _value_ids(
 
 
 def _learn_words(session: Session, known: Sequence[Facts], fields: Sequence[Sequence[Words]]) -> None:
-    """Keep words that are new, for suggestions."""
-    words = {word for one in fields for texts in one for text in texts for word in text}
+    """Keep words that are new, for suggestions. Codes and numbers are not misspelt words."""
+    words = {word for one in fields for texts in one for text in texts for word in text if word.isalpha()}
     model = models.SearchWord
     for some in _chunks(sorted(words)):
         words.difference_update(session.scalars(select(model.word).where(model.word.in_(some))))

@@ -152,20 +152,24 @@ def _others(facet: str, within: Mask, found: Mask, choices: dict[str, Mask]) -> 
 
 def _facet(columns: Columns, name: str, mask: Mask, chosen: dict[str, int], most: int) -> Facet:
     """Return a facet's values, the most frequent first, and the chosen ones whatever their counts."""
-    counts = columns.postings[name].counts(mask, columns.n_values)
-    some = np.flatnonzero(counts).tolist()
+    postings = columns.postings[name]
+    counts = postings.counts(mask)
+    some, n = postings.values[counts > 0], counts[counts > 0]
     if name in _BY_VALUE:
-        some.sort(key=lambda number: _natural(columns.value_names[number][1]), reverse=name == "year")
+        values = sorted(
+            some.tolist(), key=lambda one: _natural(columns.value_names[one][1]), reverse=name == "year"
+        )
     else:
-        some.sort(key=lambda number: (-int(counts[number]), columns.value_names[number][1]))
+        values = some[np.lexsort((columns.value_rank[some], -n))].tolist()
+    n_of = dict(zip(some.tolist(), n.tolist(), strict=True))
     picked = dict.fromkeys(number for number in chosen.values() if number >= 0)
-    listed = list(dict.fromkeys([*some[:most], *picked]))
-    values = [
-        Count(columns.value_names[one][1], columns.labels[one], int(counts[one]), one in picked)
+    listed = list(dict.fromkeys([*values[:most], *picked]))
+    shown = [
+        Count(columns.value_names[one][1], columns.labels[one], n_of.get(one, 0), one in picked)
         for one in listed
     ]
-    values += [Count(value, {}, 0, True) for value, number in chosen.items() if number < 0]
-    return Facet(name, tuple(values), len(set(some) - set(listed)))
+    shown += [Count(value, {}, 0, True) for value, number in chosen.items() if number < 0]
+    return Facet(name, tuple(shown), len(n_of.keys() - set(listed)))
 
 
 def _natural(value: str) -> tuple[int, int, str]:

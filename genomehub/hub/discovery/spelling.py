@@ -18,36 +18,39 @@ _CANDIDATES = 12
 _SHORT = 4
 
 _lock = threading.Lock()
-#: Words and how they are written, by engine; words are only ever added.
-_known: WeakKeyDictionary[Engine, tuple[int, dict[str, str]]] = WeakKeyDictionary()
+_known: WeakKeyDictionary[Engine, tuple[int, dict[int, list[str]], dict[str, str]]] = WeakKeyDictionary()
 
 
 def corrected(session: Session, columns: Columns, visible: Mask, element: Element) -> Element | None:
     """Return a word that is near and that visible data sets have; the nearest, then the most used."""
     if len(element.words) > 1 or len(element.words[0]) < 3:
         return None
-    written = _words(session)
-    most = 1 if len(element.words[0]) <= _SHORT else 2
-    near = process.extract(
-        element.words[0], written.keys(), scorer=OSA.distance, score_cutoff=most, limit=_CANDIDATES
-    )
+    word = element.words[0]
+    by_length, written = _words(session)
+    most = 1 if len(word) <= _SHORT else 2
+    words = [
+        one for length in range(len(word) - most, len(word) + most + 1) for one in by_length.get(length, ())
+    ]
+    near = process.extract(word, words, scorer=OSA.distance, score_cutoff=most, limit=_CANDIDATES)
     best: tuple[int, int, str] | None = None
-    for word, distance, _ in near:
-        title, keywords, body = columns.having(session, Element((word,)))
+    for candidate, distance, _ in near:
+        if best is not None and distance > best[0]:
+            break
+        title, keywords, body = columns.having(session, Element((candidate,)))
         n = int(((title | keywords | body) & visible).sum())
-        if n and (best is None or (distance, -n, word) < best):
-            best = (int(distance), -n, word)
+        if n and (best is None or (distance, -n, candidate) < best):
+            best = (int(distance), -n, candidate)
     return None if best is None else Element((best[2],), surface=written[best[2]])
 
 
-def _words(session: Session) -> dict[str, str]:
-    word, engine = models.SearchWord, session.connection().engine
+def _words(session: Session) -> tuple[dict[int, list[str]], dict[str, str]]:
+    """Return words by length, and how each is written. Words are only ever added."""
+    model, engine = models.SearchWord, session.connection().engine
     with _lock:
-        last, known = _known.get(engine, (0, {}))
-        rows = session.execute(
-            select(word.id, word.word, word.written).where(word.id > last).order_by(word.id)
-        ).all()
-        if rows:
-            known = known | {row.word: row.written for row in rows}
-            _known[engine] = (rows[-1].id, known)
-        return known
+        last, by_length, written = _known.get(engine, (0, {}, {}))
+        new = select(model.id, model.word, model.written).where(model.id > last).order_by(model.id)
+        for number, word, surface in session.execute(new):
+            by_length.setdefault(len(word), []).append(word)
+            written[word], last = surface, number
+        _known[engine] = (last, by_length, written)
+        return by_length, written
