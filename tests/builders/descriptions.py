@@ -27,7 +27,7 @@ def add_dataset(session, name, document=None, state="published", project_name="s
     )  # fmt: skip
     session.add(dataset)
     session.flush()
-    description = None if document is None else describe(session, dataset, document)
+    description = None if document is None else describe(session, dataset.id, document)
     if state is not None:
         session.add(
             models.Publication(
@@ -35,18 +35,18 @@ def add_dataset(session, name, document=None, state="published", project_name="s
                 description_id=description and description.id,
                 state=state,
                 changed_at=WHEN,
-            )  # fmt: skip
+            )
         )
         session.flush()
     return dataset
 
 
-def describe(session, dataset, document):
+def describe(session, dataset_id, document):
     """Add the next version of a description; what is published stays."""
-    of_dataset = models.Description.dataset_id == dataset.id
+    of_dataset = models.Description.dataset_id == dataset_id
     last = session.scalar(select(func.max(models.Description.version)).where(of_dataset)) or 0
     description = models.Description(
-        dataset_id=dataset.id, version=last + 1, document=document, source="form", created_at=WHEN,
+        dataset_id=dataset_id, version=last + 1, document=document, source="form", created_at=WHEN,
         created_by="test",
     )  # fmt: skip
     session.add(description)
@@ -54,10 +54,10 @@ def describe(session, dataset, document):
     return description
 
 
-def publish(session, dataset, description=None, state="published"):
+def publish(session, dataset_id, description_id=None, state="published"):
     """Change the state, and which description is published."""
-    publication = session.get_one(models.Publication, dataset.id)
+    publication = session.get_one(models.Publication, dataset_id)
     publication.state = state
-    if description is not None:
-        publication.description_id = description.id
+    if description_id is not None:
+        publication.description_id = description_id
     session.flush()

@@ -18,9 +18,11 @@ from genomehub.hub.discovery.question import FACETS, Question
 from genomehub.hub.discovery.search import find
 
 WORDS = (
-    "genome génomes Genomics gene rare Rares disease diseases maladie épilepsie epilepsies cœur coeur heart "
-    "diabetes diabète cancer cancers WGS exome-seq GRCh38 l'enfant enfants of the de glass x 42 été 基因 ß"
-).split()
+    "genome", "génomes", "Genomics", "gene", "rare", "Rares", "disease", "diseases", "maladie",
+    "épilepsie", "epilepsies", "cœur", "coeur", "heart", "diabetes", "diabète", "cancer", "cancers",
+    "WGS", "exome-seq", "GRCh38", "l'enfant", "enfants", "of", "the", "de", "glass", "x", "42", "été",
+    "基因", "ß",
+)  # fmt: skip
 N_DATASETS = 250
 PEOPLE = (None, "holder", "researcher", "colleague", "auditor")
 
@@ -85,9 +87,9 @@ def change(world, chance, n):
             words = document(chance) if state or chance.random() < 0.5 else None
             add_dataset(session, f"S{count}-{number}", words, state, f"project{number % 3}")
         for dataset in session.scalars(select(models.Dataset).order_by(models.Dataset.id)).all():
-            new = chance.random() < 0.1 and describe(session, dataset, document(chance))
+            new = chance.random() < 0.1 and describe(session, dataset.id, document(chance)).id
             if chance.random() < 0.1 and session.get(models.Publication, dataset.id) is not None:
-                publish(session, dataset, new or None, chance.choice(states[:5]))
+                publish(session, dataset.id, new or None, chance.choice(states[:5]))
 
 
 def known(session):
