@@ -28,6 +28,7 @@ from genomehub.errors import (
     StoreError,
 )
 from genomehub.files import require_writable_parent
+from genomehub.hub.discovery.indexing import refresh
 from genomehub.hub.models import SCHEMA_VERSION, VERSION_TABLE
 
 Change = Literal["made", "migrated", "current"]
@@ -115,9 +116,13 @@ class Database:
 
     @contextlib.contextmanager
     def write(self) -> Iterator[Session]:
-        """Yield a session that holds the write lock and commits at the end, or leaves no trace."""
+        """Yield a session that holds the write lock and commits at the end, or leaves no trace.
+
+        What was changed is indexed for search before the commit.
+        """
         with self._sentences(), Session(self._writer) as session, session.begin():
             yield session
+            refresh(session)
 
     @contextlib.contextmanager
     def connection(self) -> Iterator[Connection]:
@@ -193,6 +198,7 @@ def initialise(location: Location, changed: Callable[[Session, Change], None]) -
             migrate(connection)
             with Session(connection) as session:
                 changed(session, change)
+                refresh(session)
                 session.flush()
     except GenomehubError:
         database.close()

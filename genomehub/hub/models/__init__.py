@@ -1,5 +1,6 @@
-"""The catalogue's tables. ``catalogue`` holds results, ``descriptions`` what is published about data sets,
-``access`` people, projects and permits. Migrations in ``hub/migrations`` make them; a test compares both.
+"""The catalogue's tables. ``catalogue`` holds results, ``uploads`` what comes in, ``descriptions`` what is
+published about data sets, ``search`` what finds them, ``access`` people, studies and permits, ``sessions``
+and others what that needs. Migrations in ``hub/migrations`` make them; a test compares both.
 """
 
 from genomehub.hub.models.access import (
@@ -39,12 +40,48 @@ from genomehub.hub.models.catalogue import (
     StageCost,
 )
 from genomehub.hub.models.descriptions import Description, Publication
+from genomehub.hub.models.search import SearchDocument, SearchStale, SearchValue, SearchWord
 from genomehub.hub.models.uploads import FileContent, SeenFile, UploadFile, UploadSession
 
 __all__ = [
-    "DIGEST_LENGTH", "NAME_LENGTH", "SCHEMA_VERSION", "VERSION_TABLE", "AccessRequest",
-    "AccessRequestDataset", "ApiToken", "CatalogueInfo", "Dataset", "Description", "Entry", "EntryParent",
-    "EntrySample", "Event", "File", "FileContent", "Identity", "Measure", "Measurement", "Model", "Permit",
-    "PermitDataset", "PermitPerson", "Person", "Project", "Publication", "Reference", "RoleGrant",
-    "Sample", "SeenFile", "StageCost", "Study", "StudyMember", "UploadFile", "UploadSession", "UtcTime",
+    "DIGEST_LENGTH",
+    "NAME_LENGTH",
+    "SCHEMA_VERSION",
+    "VERSION_TABLE",
+    "AccessRequest",
+    "AccessRequestDataset",
+    "ApiToken",
+    "CatalogueInfo",
+    "Dataset",
+    "Description",
+    "Entry",
+    "EntryParent",
+    "EntrySample",
+    "Event",
+    "File",
+    "FileContent",
+    "Identity",
+    "Measure",
+    "Measurement",
+    "Model",
+    "Permit",
+    "PermitDataset",
+    "PermitPerson",
+    "Person",
+    "Project",
+    "Publication",
+    "Reference",
+    "RoleGrant",
+    "Sample",
+    "SearchDocument",
+    "SearchStale",
+    "SearchValue",
+    "SearchWord",
+    "SeenFile",
+    "StageCost",
+    "Study",
+    "StudyMember",
+    "UploadFile",
+    "UploadSession",
+    "UtcTime",
 ]  # fmt: skip
