@@ -5,14 +5,19 @@
 from genomehub.hub.models.access import (
     AccessRequest,
     AccessRequestDataset,
+    AccessRequestPerson,
+    AccessVerdict,
     ApiToken,
+    DatasetTerms,
     Identity,
+    LoginSession,
     Permit,
     PermitDataset,
     PermitPerson,
     Person,
     RoleGrant,
     Study,
+    StudyInvitation,
     StudyMember,
 )
 from genomehub.hub.models.base import (
@@ -42,8 +47,9 @@ from genomehub.hub.models.descriptions import Description, Publication
 
 __all__ = [
     "DIGEST_LENGTH", "NAME_LENGTH", "SCHEMA_VERSION", "VERSION_TABLE", "AccessRequest",
-    "AccessRequestDataset", "ApiToken", "CatalogueInfo", "Dataset", "Description", "Entry", "EntryParent",
-    "EntrySample", "Event", "File", "Identity", "Measure", "Measurement", "Model", "Permit",
-    "PermitDataset", "PermitPerson", "Person", "Project", "Publication", "Reference", "RoleGrant",
-    "Sample", "StageCost", "Study", "StudyMember", "UtcTime",
+    "AccessRequestDataset", "AccessRequestPerson", "AccessVerdict", "ApiToken", "CatalogueInfo", "Dataset",
+    "DatasetTerms", "Description", "Entry", "EntryParent", "EntrySample", "Event", "File", "Identity",
+    "LoginSession", "Measure", "Measurement", "Model", "Permit", "PermitDataset", "PermitPerson", "Person",
+    "Project", "Publication", "Reference", "RoleGrant", "Sample", "StageCost", "Study", "StudyInvitation",
+    "StudyMember", "UtcTime",
 ]  # fmt: skip
