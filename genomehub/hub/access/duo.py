@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Annotated
 
+import annotated_types
 from pydantic import BaseModel, Field, StringConstraints
 
 #: code without prefix -> shorthand, label
@@ -44,14 +45,14 @@ Code = Annotated[str, StringConstraints(pattern=r"^DUO:\d{7}$")]
 Disease = Annotated[str, StringConstraints(pattern=r"^MONDO:\d{7}$")]
 Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
 Words = Annotated[str, StringConstraints(min_length=1, max_length=500, strip_whitespace=True)]
-Many = Field(default=[], max_length=100)
+Many = annotated_types.MaxLen(100)
 
 
 class Terms(BaseModel, extra="forbid"):
     """What the codes of a data set leave open; its steward writes it.
 
-    diseases (DS), countries (GS), institutions (IS), people (US; e-mail addresses), studies (PS; identifiers),
-    research (RS; in words), months (TS), not_before (MOR)
+    diseases (DS), countries (GS), institutions (IS), people (US; e-mail addresses),
+    studies (PS; identifiers), research (RS; in words), months (TS), not_before (MOR)
     """
 
     diseases: Annotated[list[Disease], Many] = []
@@ -124,7 +125,7 @@ class Verdict(BaseModel):
 
 
 class Match(BaseModel):
-    """The match of a request with a data set: "not met" if any code is, else "unclear" if any is, else "met"."""
+    """The match of a request with a data set: the worst answer of any code."""
 
     answer: Answer
     verdicts: list[Verdict]

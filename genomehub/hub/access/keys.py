@@ -1,4 +1,4 @@
-"""Keys for signed tokens: our own, in a file beside the secret, and those of others, fetched and kept a while."""
+"""Keys for signed tokens: our own, in a file beside the secret; those of others, fetched and kept a while."""
 
 import json
 import os
@@ -31,7 +31,7 @@ ALGORITHMS = (
     "Ed25519",
 )
 #: Longest token that is looked at.
-MAXIMAL_TOKEN = 16_384
+MAXIMAL_TOKEN = 120_000
 #: Largest answer of a provider.
 _MAXIMAL_ANSWER = 1_000_000
 _KEEP_SECONDS, _AGAIN_SECONDS = 3600.0, 10.0
@@ -39,7 +39,7 @@ _REGISTRY = jws.JWSRegistry(algorithms=list(ALGORITHMS), strict_check_header=Fal
 
 
 class KeyRing:
-    """Our own keys: the first signs, all are published, so that a former one still verifies what it signed."""
+    """Our own keys: the first signs, all are published: a former one still verifies what it signed."""
 
     def __init__(self, keys: KeySet) -> None:
         self._keys = keys

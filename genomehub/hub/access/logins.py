@@ -25,7 +25,8 @@ def admit(session: Session, said: Assertion, now: datetime, *, everybody: bool) 
     """Return the person who logs in, and "known", "linked" or "new".
 
     Somebody whom the staff has entered by e-mail, or who was invited to a study, is linked at the first login
-    if the provider has verified that address. Others become new people who may ask for data, if ``everybody``.
+    if the provider has verified that address. Others become new people who may ask for data if ``everybody``
+    may come in.
 
     Raises
     ------

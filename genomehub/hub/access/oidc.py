@@ -126,7 +126,7 @@ class Provider:
             "redirect_uri": self._redirect_uri,
             "code_verifier": transaction.verifier,
         }
-        auth: httpx.BasicAuth | None = None
+        auth: httpx.Auth = httpx.Auth()
         methods = configuration.get("token_endpoint_auth_methods_supported", ["client_secret_basic"])
         if self._client_secret is None or "client_secret_basic" not in methods:
             form["client_id"] = self._client_id

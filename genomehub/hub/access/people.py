@@ -4,8 +4,9 @@ import dataclasses
 import hashlib
 import secrets
 import uuid
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any, TypedDict
 
 from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import Session, selectinload
@@ -229,28 +230,36 @@ def principal_of_token(session: Session, secret: str, now: datetime) -> Principa
         It is unknown, expired or revoked, or its person is disabled; which of these is not told.
     """
     token = session.scalar(select(models.ApiToken).where(models.ApiToken.digest == digest_of(secret)))
-    if token is None or not _token_holds(token, now) or token.person.disabled_at is not None:
+    if token is None or not token_holds(token, now) or token.person.disabled_at is not None:
         raise NotAuthenticatedError(
             "the token is unknown, expired or revoked. Make a new one: your account page."
         )
     return principal_of(token.person, "token", ("token", token.id))
 
 
-def _token_holds(token: models.ApiToken, now: datetime) -> bool:
+def token_holds(token: models.ApiToken, now: datetime) -> bool:
+    """Tell whether a token is neither revoked nor expired."""
     return token.revoked_at is None and (token.expires_at is None or token.expires_at > now)
 
 
-def remember(principal: Principal) -> dict[str, object]:
-    """Return what a signed link must carry, as JSON, to know later who may use it."""
-    return {
-        "person": principal.person_id,
-        "credential": principal.credential,
-        "visas": [[visa.issuer, visa.dataset_uuid, visa.until.timestamp()] for visa in principal.visas],
-        "subject": principal.subject,
-    }
+class Remembered(TypedDict):
+    """A principal as a signed link carries it, as JSON."""
+
+    person: int | None
+    credential: tuple[str, int] | None
+    visas: list[tuple[str, str, float]]
+    subject: str
 
 
-def recall(session: Session, remembered: dict[str, object], now: datetime, means: str) -> Principal:
+def remember(principal: Principal) -> Remembered:
+    """Return what a signed link must carry to know later who may use it."""
+    visas = [(visa.issuer, visa.dataset_uuid, visa.until.timestamp()) for visa in principal.visas]
+    return Remembered(
+        person=principal.person_id, credential=principal.credential, visas=visas, subject=principal.subject
+    )
+
+
+def recall(session: Session, remembered: Remembered, now: datetime, means: str) -> Principal:
     """Return who was remembered, with the roles of now.
 
     Raises
@@ -258,32 +267,32 @@ def recall(session: Session, remembered: dict[str, object], now: datetime, means
     NotAuthenticatedError
         The person is disabled, or the token or session they came with has ended.
     """
-    number, credential = remembered["person"], remembered["credential"]
-    visas = visa_grants(remembered["visas"])
-    if number is None:
-        known = Principal(means=means if visas else "anonymous")
-    else:
-        person = session.get(models.Person, number)
+    known = Principal(means=means if remembered["subject"] else "anonymous")
+    if remembered["person"] is not None:
+        credential = remembered["credential"]
+        credential = None if credential is None else (credential[0], credential[1])
+        person = session.get(models.Person, remembered["person"])
         if person is None or person.disabled_at is not None or not _still(session, credential, now):
             raise NotAuthenticatedError("the login that this was made with has ended. Log in again.")
-        known = principal_of(person, means, None if credential is None else tuple(credential))  # type: ignore
-    return dataclasses.replace(known, visas=visas, subject=str(remembered["subject"]))
+        known = principal_of(person, means, credential)
+    visas = visa_grants(remembered["visas"])
+    return dataclasses.replace(known, visas=visas, subject=remembered["subject"])
 
 
-def visa_grants(kept: object) -> frozenset[VisaGrant]:
+def visa_grants(kept: Iterable[Sequence[Any]]) -> frozenset[VisaGrant]:
     """Return visas from JSON: lists of issuer, data set and seconds since 1970."""
-    assert isinstance(kept, list)
-    start = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
-    return frozenset(VisaGrant(issuer, uuid_, start + timedelta(seconds=s)) for issuer, uuid_, s in kept)
+    return frozenset(
+        VisaGrant(issuer, dataset, datetime.fromtimestamp(until, UTC)) for issuer, dataset, until in kept
+    )
 
 
-def _still(session: Session, credential: object, now: datetime) -> bool:
+def _still(session: Session, credential: tuple[str, int] | None, now: datetime) -> bool:
     """Tell whether a token or a session has not ended."""
     if credential is None:
         return True
-    kind, number = credential  # type: ignore[misc]
+    kind, number = credential
     if kind == "token":
         token = session.get(models.ApiToken, number)
-        return token is not None and _token_holds(token, now)
+        return token is not None and token_holds(token, now)
     login = session.get(models.LoginSession, number)
     return login is not None and login.ended_at is None and login.expires_at > now

@@ -1,4 +1,4 @@
-"""Logins in a browser: a row in the database and a secret in a cookie. Ended here, the cookie is worthless."""
+"""Logins in a browser: a row in the database, a secret in a cookie. Ended here, the cookie is worthless."""
 
 import dataclasses
 import secrets
@@ -8,7 +8,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from genomehub.hub import models
-from genomehub.hub.access.people import digest_of, principal_of, visa_grants
+from genomehub.hub.access.people import digest_of, principal_of, token_holds, visa_grants
 from genomehub.hub.access.principals import Principal, VisaGrant
 
 #: The time of last use is written at most this often: a write for every page would cost more than the page.
@@ -21,13 +21,17 @@ def begin(
     now: datetime,
     lasts: timedelta,
     visas: frozenset[VisaGrant] = frozenset(),
+    token_id: int | None = None,
 ) -> str:
-    """Begin a login and return its secret, for the cookie; only its SHA-256 is kept."""
+    """Begin a login and return its secret, for the cookie; only its SHA-256 is kept.
+
+    token_id : of the token that it was begun with, and with which it ends
+    """
     secret = secrets.token_urlsafe(32)
     session.add(
         models.LoginSession(
             person_id=person.id, digest=digest_of(secret), created_at=now, seen_at=now,
-            expires_at=now + lasts,
+            expires_at=now + lasts, token_id=token_id,
             visas=[[visa.issuer, visa.dataset_uuid, visa.until.timestamp()] for visa in visas] or None,
         )
     )  # fmt: skip
@@ -52,6 +56,7 @@ def find(session: Session, secret: str, now: datetime, idle: timedelta) -> Found
         or login.expires_at <= now
         or login.seen_at + idle <= now
         or login.person.disabled_at is not None
+        or not (login.token is None or token_holds(login.token, now))
     ):
         return None
     principal = principal_of(login.person, "session", ("session", login.id))

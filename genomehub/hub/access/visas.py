@@ -168,7 +168,7 @@ def _clause_met(clause: object, visa: dict[str, Any]) -> bool:
 
 
 def _matches(wanted: object, value: object) -> bool:
-    """Match ``const:``, ``pattern:`` (``?`` one character, ``*`` any) or ``split_pattern:`` (one of ``a;b``)."""
+    """Match ``const:``, ``pattern:`` (``?`` a character, ``*`` any), ``split_pattern:`` (one of ``a;b``)."""
     if not isinstance(wanted, str) or not isinstance(value, str) or len(wanted) > 1000:
         return False
     kind, _, text = wanted.partition(":")
@@ -274,7 +274,7 @@ class Issuer:
         return self.keys.sign(who | times | claims, typ, **jku)
 
     def owner(self, passport: str, now: datetime) -> str:
-        """Return whose passport of ours this is: the person's uuid. Their permits of now count, not its visas.
+        """Return whose passport of ours this is: the person's uuid. Their permits of now count, not visas.
 
         Raises
         ------

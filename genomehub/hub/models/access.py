@@ -84,6 +84,7 @@ class LoginSession(Model):
     """A login in a browser: ended here, its cookie is worth nothing. Only the SHA-256 of its secret is kept.
 
     expires_at : at the latest; seen_at : when it was last used, to within minutes
+    token_id : of the token that it was begun with, if there is no provider
     visas : GA4GH grants that the provider sent at login: [[issuer, data set's uuid, seconds since 1970], ...]
     """
 
@@ -97,8 +98,10 @@ class LoginSession(Model):
     expires_at: Mapped[datetime] = mapped_column(UtcTime)
     ended_at: Mapped[datetime | None] = mapped_column(UtcTime)
     visas: Mapped[list[Any] | None] = mapped_column(Json)
+    token_id: Mapped[int | None] = mapped_column(ForeignKey("api_token.id"))
 
     person: Mapped[Person] = relationship()
+    token: Mapped[ApiToken | None] = relationship()
 
 
 class Study(Model):
@@ -222,6 +225,9 @@ class AccessVerdict(Model):
     dataset_id: Mapped[int] = mapped_column(ForeignKey("dataset.id"), primary_key=True)
     granted: Mapped[bool]
     reason: Mapped[str] = mapped_column(Text)
+    conditions: Mapped[str | None] = mapped_column(Text)
+    starts_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    ends_at: Mapped[datetime | None] = mapped_column(UtcTime)
     decided_at: Mapped[datetime] = mapped_column(UtcTime)
     decided_by_id: Mapped[int] = mapped_column(ForeignKey("person.id"))
 

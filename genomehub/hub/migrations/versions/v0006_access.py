@@ -22,6 +22,7 @@ def upgrade() -> None:
         sa.Column("expires_at", TIME, nullable=False),
         sa.Column("ended_at", TIME),
         sa.Column("visas", JSON),
+        row("token_id", "api_token", nullable=True),
         unique("login_session", "digest"),
     )
     index("login_session", "person_id")
@@ -61,6 +62,9 @@ def upgrade() -> None:
         row("dataset_id", "dataset"),
         sa.Column("granted", sa.Boolean(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("conditions", sa.Text()),
+        sa.Column("starts_at", TIME),
+        sa.Column("ends_at", TIME),
         sa.Column("decided_at", TIME, nullable=False),
         row("decided_by_id", "person"),
         key=("request_id", "dataset_id"),
