@@ -17,7 +17,7 @@ from authlib.oidc.core import CodeIDToken
 from joserfc import jwt
 from joserfc.errors import JoseError
 
-from genomehub.errors import ConfigError, NotAuthenticatedError
+from genomehub.errors import ConfigError, NotAuthenticatedError, ResourceError
 from genomehub.hub.access.keys import Remote, peek, secure
 
 #: Clocks of two machines may differ by this much.
@@ -118,6 +118,14 @@ class Provider:
                 raise NotAuthenticatedError("the provider tells of another person than it logged in.")
             claims = {**more, **claims}
         return _assertion(claims)
+
+    def logout_address(self) -> str | None:
+        """Return where the provider ends its own login, if it offers that and answers."""
+        try:
+            address = self._configuration().get("end_session_endpoint")
+        except ResourceError:
+            return None
+        return address if isinstance(address, str) else None
 
     def _exchange(self, configuration: dict[str, Any], transaction: Transaction, code: str) -> dict[str, Any]:
         form = {
