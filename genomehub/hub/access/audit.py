@@ -8,12 +8,13 @@ the secret and given to auditors. A log that no longer holds what was sealed was
 import dataclasses
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel
-from sqlalchemy import Select, select
+from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.orm import Session
 
 from genomehub.errors import NotAuthenticatedError
@@ -58,15 +59,16 @@ def _selected(wanted: Filter) -> Select[tuple[models.Event, str, str, str]]:
         .outerjoin(models.Person, event.actor == "person:" + models.Person.uuid)
         .order_by(event.id.desc())
     )
-    conditions = {
-        "actor": event.actor == wanted.actor,
-        "action": event.action == wanted.action,
-        "dataset": models.Dataset.uuid == wanted.dataset,
-        "since": event.time >= wanted.since,
-        "until": event.time < wanted.until,
-        "before": event.id < wanted.before,
+    tests: dict[str, Callable[[Any], ColumnElement[bool]]] = {
+        "actor": lambda value: event.actor == value,
+        "action": lambda value: event.action == value,
+        "dataset": lambda value: models.Dataset.uuid == value,
+        "since": lambda value: event.time >= value,
+        "until": lambda value: event.time < value,
+        "before": lambda value: event.id < value,
     }
-    return found.where(*(test for name, test in conditions.items() if getattr(wanted, name) is not None))
+    given = {name: value for name, value in vars(wanted).items() if value is not None}
+    return found.where(*(tests[name](value) for name, value in given.items()))
 
 
 def events(session: Session, wanted: Filter, limit: int) -> list[EventLine]:
