@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from pydantic import BaseModel
-from sqlalchemy import UnaryExpression, func, or_, select
+from sqlalchemy import UnaryExpression, delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from genomehub.errors import ConflictError, InputError, NotAllowedError, NotFoundError
@@ -181,9 +181,10 @@ def requests_of(
     return session.scalars(found.order_by(order).limit(limit).offset(offset)).all(), total
 
 
-def submit(request: models.AccessRequest, now: datetime) -> None:
-    """Hand a request to the stewards; their clock begins."""
+def submit(session: Session, request: models.AccessRequest, now: datetime) -> None:
+    """Hand a request to the stewards; their clock begins. What was decided of a former wording is void."""
     request.state = step(request, Step.SUBMIT).value
+    session.execute(delete(models.AccessVerdict).where(models.AccessVerdict.request_id == request.id))
     request.submitted_at = now
     request.decided_at = request.decided_by_id = request.decision = None
 

@@ -304,7 +304,7 @@ def submit_request(hub: HubDependency, who: PersonDependency, uuid: Uuid) -> Req
         gate = Gate(session, who, now)
         request = requests.find_request(session, gate, uuid)
         studies.require_lead(request.study, who)
-        requests.submit(request, now)
+        requests.submit(session, request, now)
         for dataset in request.datasets:
             hub.note(session, who, "request-submit", dataset, request=uuid)
         return _request(session, gate, request, now)
