@@ -21,6 +21,7 @@ from genomehub.hub.access.principals import ANONYMOUS
 from genomehub.hub.access.watch import Watch
 from genomehub.hub.service.app import create_app
 from genomehub.hub.service.desk import sealing
+from genomehub.hub.service.routes import audit
 from genomehub.hub.verification import event_problems
 
 
@@ -69,7 +70,7 @@ def test_log__refusals_of_one_fill_it_no_more_than_sixty_a_minute(sqlite_world):
     assert len(log(sqlite_world, action="access-refused")) == 60
 
 
-def test_log__filters_pages_and_csv(world):
+def test_log__filters_pages_and_csv(world, monkeypatch):
     given = populate(world)
     steward = world.client("steward")
     steward.put(f"/api/datasets/{given['side-door']}/terms", json={"months": 3})
@@ -89,6 +90,10 @@ def test_log__filters_pages_and_csv(world):
     answer = auditor.get("/api/audit", params={"format": "csv", "action": "permit-withdraw"})
     assert answer.headers["content-type"].startswith("text/csv")
     (row,) = csv.DictReader(io.StringIO(answer.text))
+    monkeypatch.setattr(audit, "CSV_PAGE", 3)
+    whole = auditor.get("/api/audit", params={"format": "csv"}).text
+    numbers = [int(row["id"]) for row in csv.DictReader(io.StringIO(whole))]
+    assert numbers == list(range(numbers[0], 0, -1))
     assert (row["name"], row["dataset_name"]) == ("Steward", "side-door")
     assert world.client("administrator").get("/api/audit").status_code == 403
 

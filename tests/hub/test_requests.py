@@ -1,6 +1,7 @@
 """Studies, requests and permits over HTTP, from the invitation to the withdrawal."""
 
 import itertools
+import json
 import uuid
 from datetime import timedelta
 
@@ -380,3 +381,32 @@ def test_errors__of_grants_that_do_not_fit_together(sqlite_world):
     decide(world, request, datasets=[given["open-door"]], ends=soon.isoformat())
     answer = decide(world, request, datasets=[given["side-door"]], starts=later.isoformat())
     assert (answer.status_code, "do not fit what the other" in answer.json()["detail"]) == (422, True)
+
+
+# ---------------------------------------------------------------------- what no database can hold
+
+
+@pytest.mark.parametrize("title", ["a\x00b", "\ud800", "x" * 501, " ", 1, None])
+def test_fields__texts_that_no_database_holds(world, given, title):
+    body = json.dumps({"title": title})
+    answer = world.client("member").post(
+        "/api/studies", content=body, headers={"Content-Type": "application/json"}
+    )
+    assert answer.status_code == 422
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/studies/a%00b", "/api/people/%ff", "/api/people?q=%00", "/api/audit?actor=%00"]
+)
+def test_fields__paths_and_queries_that_no_database_holds(world, given, path):
+    for person in ("member", "administrator", "auditor"):
+        assert world.client(person).get(path).status_code in (403, 404, 422)
+
+
+@pytest.mark.parametrize(
+    "until", ["9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+12:00", "2027-01-01T00:00:00"]
+)
+def test_fields__days_that_no_database_holds(world, given, until):
+    path = f"/api/studies/{given['study']}/requests"
+    assert world.client("member").post(path, json=wanted(given, until=until)).status_code == 422
+    assert world.client("auditor").get("/api/audit", params={"since": until}).status_code == 422

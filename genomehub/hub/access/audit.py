@@ -8,7 +8,7 @@ the secret and given to auditors. A log that no longer holds what was sealed was
 import dataclasses
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -74,12 +74,6 @@ def _selected(wanted: Filter) -> Select[tuple[models.Event, str, str, str]]:
 def events(session: Session, wanted: Filter, limit: int) -> list[EventLine]:
     """Return events, the newest first; the next page is ``before`` the last one's number."""
     return [_line(*row) for row in session.execute(_selected(wanted).limit(limit))]
-
-
-def every_event(session: Session, wanted: Filter) -> Iterator[EventLine]:
-    """Yield all events, a thousand at a time in memory."""
-    for row in session.execute(_selected(wanted).execution_options(yield_per=1000)):
-        yield _line(*row)
 
 
 def _line(event: models.Event, name: str | None, dataset: str | None, dataset_name: str | None) -> EventLine:

@@ -41,10 +41,13 @@ CODES: dict[str, tuple[str, str]] = {
 }
 PERMISSIONS = frozenset({"NRES", "GRU", "HMB", "DS", "POA"})
 
+_NO_NUL = r"^[^\x00]*$"
 Code = Annotated[str, StringConstraints(pattern=r"^DUO:\d{7}$")]
 Disease = Annotated[str, StringConstraints(pattern=r"^MONDO:\d{7}$")]
 Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
-Words = Annotated[str, StringConstraints(min_length=1, max_length=500, strip_whitespace=True)]
+Words = Annotated[
+    str, StringConstraints(min_length=1, max_length=500, strip_whitespace=True, pattern=_NO_NUL)
+]
 Many = annotated_types.MaxLen(100)
 
 
@@ -60,7 +63,7 @@ class Terms(BaseModel, extra="forbid"):
     institutions: Annotated[list[Words], Many] = []
     people: Annotated[list[Words], Many] = []
     studies: Annotated[list[Words], Many] = []
-    research: Annotated[str, StringConstraints(max_length=2000)] = ""
+    research: Annotated[str, StringConstraints(max_length=2000, pattern=_NO_NUL)] = ""
     months: Annotated[int, Field(ge=1, le=600)] | None = None
     not_before: date | None = None
 
@@ -85,13 +88,13 @@ class Use(BaseModel, extra="forbid"):
     clinical_care: bool | None = None
     commercial: bool | None = None
     profit: bool | None = None
-    ethics_approval: Annotated[str, StringConstraints(max_length=500)] = ""
+    ethics_approval: Annotated[str, StringConstraints(max_length=500, pattern=_NO_NUL)] = ""
     publishes: bool | None = None
     collaborates: bool | None = None
     returns_data: bool | None = None
     country: Country | None = None
-    institution: Annotated[str, StringConstraints(max_length=200)] = ""
-    research: Annotated[str, StringConstraints(max_length=2000)] = ""
+    institution: Annotated[str, StringConstraints(max_length=200, pattern=_NO_NUL)] = ""
+    research: Annotated[str, StringConstraints(max_length=2000, pattern=_NO_NUL)] = ""
     publishes_from: date | None = None
 
 

@@ -3,8 +3,8 @@
 from datetime import datetime, timedelta
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Path, Request, Response
-from pydantic import BaseModel, Field, StringConstraints
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel, Field
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -15,11 +15,10 @@ from genomehub.hub.access.people import new_token, revoke_token, tokens
 from genomehub.hub.access.principals import Principal, Role
 from genomehub.hub.service import cookies
 from genomehub.hub.service.dependencies import HubDependency, PersonDependency, PrincipalDependency
+from genomehub.hub.service.fields import Name, Number, Uuid
 from genomehub.hub.service.problems import problems
 
 router = APIRouter(tags=["access"])
-Number = Annotated[int, Path(ge=1, le=2**62)]
-Uuid = Annotated[str, Path(max_length=80)]
 #: How long a token may hold.
 LONGEST_DAYS = 730
 
@@ -84,7 +83,7 @@ class Token(BaseModel):
 class WantedToken(BaseModel, extra="forbid"):
     """A token to be made."""
 
-    label: Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
+    label: Name
     days: Annotated[int, Field(ge=1, le=LONGEST_DAYS, description="how long it holds")] = 90
 
 

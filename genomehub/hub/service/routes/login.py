@@ -51,7 +51,8 @@ def begin_session(
     with hub.database.write() as session:
         person = session.get_one(models.Person, person_id)
         secret = sessions.begin(session, person, now, lasts, visas, token_id)
-        hub.note(session, principal_of(person, "session"), "login", None, None, **detail)
+        who = principal_of(person, "session")
+        hub.note(session, who, "login", None, None, **detail)
     cookies.put(hub, response, "session", secret)
 
 

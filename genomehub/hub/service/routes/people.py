@@ -1,10 +1,9 @@
 """People and their roles, for administrators."""
 
 from datetime import datetime
-from typing import Annotated
 
-from fastapi import APIRouter, Query
-from pydantic import BaseModel, StringConstraints
+from fastapi import APIRouter
+from pydantic import BaseModel
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -19,13 +18,11 @@ from genomehub.hub.service.dependencies import (
     PrincipalDependency,
     require_role,
 )
+from genomehub.hub.service.fields import Email, Name, Uuid, Word
 from genomehub.hub.service.problems import problems
-from genomehub.hub.service.routes.account import HeldRole, Uuid, held_roles
+from genomehub.hub.service.routes.account import HeldRole, held_roles
 
 router = APIRouter(tags=["access"])
-Name = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
-Email = Annotated[str, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+$", max_length=200)]
-ProjectName = Annotated[str, Query(max_length=200)]
 
 
 class PersonAnswer(BaseModel):
@@ -58,7 +55,7 @@ def list_people(
     hub: HubDependency,
     principal: PrincipalDependency,
     bounds: BoundsDependency,
-    q: Annotated[str, Query(max_length=200)] = "",
+    q: Word = "",
 ) -> PeoplePage:
     """List people, by words in their name or address."""
     require_role(principal, Role.ADMINISTRATOR)
@@ -121,7 +118,7 @@ def take_role(
     principal: PrincipalDependency,
     uuid: Uuid,
     role: Role,
-    project: ProjectName | None = None,
+    project: Word | None = None,
 ) -> PersonAnswer:
     """Take a role away; harmless if it is not there. The last administrator stays."""
     require_role(principal, Role.ADMINISTRATOR)

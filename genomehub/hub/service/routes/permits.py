@@ -1,10 +1,9 @@
 """Permits: one's own, those one decides about, and the public register."""
 
 from datetime import datetime
-from typing import Annotated
 
 from fastapi import APIRouter
-from pydantic import AwareDatetime, BaseModel, StringConstraints
+from pydantic import BaseModel
 from sqlalchemy.orm import Session
 
 from genomehub.hub import models
@@ -12,9 +11,8 @@ from genomehub.hub.access import permits
 from genomehub.hub.access.gate import Action, Gate
 from genomehub.hub.access.permits import PermitState, RegisteredPermit
 from genomehub.hub.service.dependencies import BoundsDependency, HubDependency, PersonDependency
+from genomehub.hub.service.fields import Identifier, Moment, Reason, Uuid
 from genomehub.hub.service.problems import problems
-from genomehub.hub.service.routes.account import Uuid
-from genomehub.hub.service.routes.studies import Question
 
 router = APIRouter(tags=["access"])
 
@@ -106,7 +104,7 @@ def show_permit(hub: HubDependency, who: PersonDependency, uuid: Uuid) -> Permit
 class WantedPerson(BaseModel, extra="forbid"):
     """A member of the study."""
 
-    person: Annotated[str, StringConstraints(max_length=80)]
+    person: Identifier
 
 
 @router.post("/api/permits/{uuid}/people", responses=problems(401, 403, 404, 409))
@@ -136,7 +134,7 @@ def remove_person(hub: HubDependency, who: PersonDependency, uuid: Uuid, person:
 class Extension(BaseModel, extra="forbid"):
     """The permit's new end."""
 
-    ends: AwareDatetime
+    ends: Moment
 
 
 @router.post("/api/permits/{uuid}/extend", responses=problems(401, 403, 404, 409))
@@ -156,7 +154,7 @@ def extend_permit(hub: HubDependency, who: PersonDependency, uuid: Uuid, wanted:
 class Withdrawal(BaseModel, extra="forbid"):
     """Why a permit is withdrawn."""
 
-    reason: Question
+    reason: Reason
 
 
 @router.post("/api/permits/{uuid}/withdraw", responses=problems(401, 403, 404, 409))

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
+from pydantic import BaseModel, Field
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -20,14 +20,11 @@ from genomehub.hub.service.dependencies import (
     PersonDependency,
     PrincipalDependency,
 )
+from genomehub.hub.service.fields import Identifier, LongText, Moment, Name, Reason, Title, Uuid
 from genomehub.hub.service.problems import problems
-from genomehub.hub.service.routes.account import Uuid
 
 router = APIRouter(tags=["access"])
-Title = Annotated[str, StringConstraints(min_length=1, max_length=500, strip_whitespace=True)]
-LongText = Annotated[str, StringConstraints(max_length=20_000)]
-Question = Annotated[str, StringConstraints(min_length=1, max_length=20_000, strip_whitespace=True)]
-Uuids = Annotated[list[Annotated[str, StringConstraints(max_length=80)]], Field(max_length=200)]
+Uuids = Annotated[list[Identifier], Field(max_length=200)]
 Before = Annotated[int | None, Query(ge=1, le=2**62)]
 
 
@@ -114,7 +111,7 @@ def change_study(hub: HubDependency, who: PersonDependency, uuid: Uuid, wanted: 
 class WantedInvitation(BaseModel, extra="forbid"):
     """An address to be invited."""
 
-    email: Annotated[str, StringConstraints(max_length=200)]
+    email: Name
 
 
 @router.post("/api/studies/{uuid}/invitations", status_code=201, responses=problems(401, 403, 404, 409))
@@ -166,12 +163,12 @@ def list_accesses(
 class WantedRequest(BaseModel, extra="forbid"):
     """A request. purpose : in words, for the steward and the public register; people : of the study."""
 
-    purpose: Question
+    purpose: Reason
     duo: Annotated[list[Code], Field(max_length=30)] = []
     use: Use = Use()
     datasets: Uuids
     people: Uuids
-    until: AwareDatetime
+    until: Moment
 
     def wish(self) -> Wish:
         return Wish(**{name: getattr(self, name) for name in type(self).model_fields})
@@ -326,7 +323,7 @@ def cancel_request(hub: HubDependency, who: PersonDependency, uuid: Uuid) -> Req
 class Returned(BaseModel, extra="forbid"):
     """What a steward asks."""
 
-    question: Question
+    question: Reason
 
 
 @router.post("/api/requests/{uuid}/return", responses=problems(401, 403, 404, 409))
@@ -345,11 +342,11 @@ class WantedRuling(BaseModel, extra="forbid"):
     """A decision. datasets : uuids, None for all that one decides about; starts, ends : of the permit."""
 
     granted: bool
-    reason: Question
+    reason: Reason
     conditions: LongText = ""
     datasets: Uuids | None = None
-    starts: AwareDatetime | None = None
-    ends: AwareDatetime | None = None
+    starts: Moment | None = None
+    ends: Moment | None = None
 
 
 class Decided(BaseModel):
