@@ -42,6 +42,10 @@ class TooLargeError(InputError):
     """A request, upload or answer is larger than the limit."""
 
 
+class TooOftenError(GenomehubError):
+    """Somebody tried more often than the limit allows."""
+
+
 class ResourceError(GenomehubError):
     """Memory, disk space or permission to write ran out."""
 
@@ -59,6 +63,7 @@ CODES: tuple[tuple[type[BaseException], int, int], ...] = (
     (InputError, 3, 422),
     (NotAuthenticatedError, 6, 401),
     (NotAllowedError, 6, 403),
+    (TooOftenError, 4, 429),
     (ResourceError, 4, 503),
     (StoreError, 5, 500),
     (GenomehubError, 1, 500),

@@ -170,13 +170,21 @@ class EventLog:
     ) -> None:
         """Write one event about a data set, an entry, both or neither."""
         self._session.flush()
+        self.append_about(
+            action, None if dataset is None else dataset.id, None if entry is None else entry.id, detail
+        )
+
+    def append_about(
+        self, action: str, dataset_id: int | None, entry_id: int | None, detail: dict[str, Any]
+    ) -> None:
+        """Write one event about what has these numbers in the database."""
         last = select(models.Event.digest).order_by(models.Event.id.desc()).limit(1)
         event = models.Event(
             time=self._now,
             actor=self._actor,
             action=action,
-            dataset_id=None if dataset is None else dataset.id,
-            entry_id=None if entry is None else entry.id,
+            dataset_id=dataset_id,
+            entry_id=entry_id,
             detail=detail,
         )
         event.digest = chained(self._session.scalar(last) or "", event)

@@ -12,7 +12,7 @@ from datetime import datetime
 from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
-from genomehub.errors import NotAllowedError, NotAuthenticatedError, NotFoundError
+from genomehub.errors import GenomehubError, NotAllowedError, NotAuthenticatedError, NotFoundError
 from genomehub.hub import models
 from genomehub.hub.access.principals import Principal, Role
 
@@ -41,13 +41,58 @@ BY_ROLE: dict[Action, frozenset[Role]] = {
 class Decision:
     """What the gate says, and why.
 
-    reason : "role", "public", "permit", or why not: "none"
-    permit_uuid : of the permit that allowed it
+    reason : "role", "public", "permit", "visa", or why not: "none"
+    permit_uuid, visa_issuer : of what allowed it
     """
 
     allowed: bool
     reason: str
     permit_uuid: str | None = None
+    visa_issuer: str | None = None
+
+    @property
+    def detail(self) -> dict[str, str]:
+        """What the event log notes of an access: why, and by which permit or visa."""
+        because = {"reason": self.reason, "permit": self.permit_uuid, "visa_issuer": self.visa_issuer}
+        return {name: value for name, value in because.items() if value is not None}
+
+
+#: Stands for a data set that does not exist: asking about it costs the same questions to the database.
+NOTHING = -1
+
+
+def _nothing() -> models.Dataset:
+    return models.Dataset(id=NOTHING, project_id=NOTHING, uuid="")
+
+
+@dataclasses.dataclass(frozen=True)
+class Refusal:
+    """What was refused to whom; an error carries it to whoever writes the event log."""
+
+    principal: Principal
+    action: Action
+    dataset_id: int | None
+    what: str
+
+    @classmethod
+    def attach(
+        cls,
+        error: GenomehubError,
+        principal: Principal,
+        action: Action,
+        dataset: models.Dataset | None,
+        what: str,
+    ) -> GenomehubError:
+        """Return the error, carrying the refusal."""
+        error.refusal = cls(  # type: ignore[attr-defined]
+            principal, action, None if dataset is None else dataset.id, what[:80]
+        )
+        return error
+
+    @staticmethod
+    def of(error: GenomehubError) -> "Refusal | None":
+        """Return what an error of ``Gate.require`` carries."""
+        return getattr(error, "refusal", None)
 
 
 class Gate:
@@ -66,6 +111,9 @@ class Gate:
             permit = self._permit(dataset)
             if permit is not None:
                 return Decision(True, "permit", permit)
+            issuer = self._visa(dataset)
+            if issuer is not None:
+                return Decision(True, "visa", visa_issuer=issuer)
         return Decision(False, "none")
 
     def require(self, action: Action, dataset: models.Dataset | None, what: str) -> Decision:
@@ -73,7 +121,8 @@ class Gate:
 
         Parameters
         ----------
-        dataset : None if there is none; the answer is that for one that may not be seen
+        dataset : None if there is none; the answer, and the questions asked for it, are those for one that
+            may not be seen
         what : as the person named it, for the sentence
 
         Raises
@@ -85,17 +134,25 @@ class Gate:
         NotAllowedError
             They may see it, and may not do this.
         """
-        if dataset is None or not self.decide(Action.SEE, dataset).allowed:
-            raise NotFoundError(f"{what[:80]!r}: no such data set. Look for it in the catalogue.")
-        decision = self.decide(action, dataset)
+        seen = self.decide(Action.SEE, _nothing() if dataset is None else dataset)
+        decision = (
+            seen if action is Action.SEE or not seen.allowed else self.decide(action, dataset or _nothing())
+        )
         if decision.allowed:
             return decision
-        if not self.principal.known:
-            raise NotAuthenticatedError(f"{what[:80]!r}: log in, or send a token, to {action} this data set.")
-        raise NotAllowedError(
-            f"{what[:80]!r}: you may not {action} this data set. Ask for access on its page, or look whether "
-            "your permit has ended."
-        )
+        error: GenomehubError
+        if not seen.allowed:
+            error = NotFoundError(f"{what[:80]!r}: no such data set. Look for it in the catalogue.")
+        elif not self.principal.known:
+            error = NotAuthenticatedError(
+                f"{what[:80]!r}: log in, or send a token, to {action} this data set."
+            )
+        else:
+            error = NotAllowedError(
+                f"{what[:80]!r}: you may not {action} this data set. Ask for access on its page, or look "
+                "whether your permit has ended."
+            )
+        raise Refusal.attach(error, self.principal, action, dataset, what)
 
     def _published(self, dataset: models.Dataset) -> bool:
         publication = models.Publication
@@ -123,3 +180,12 @@ class Gate:
             .order_by(permit.ends_at.desc(), permit.id)
         )
         return self._session.scalar(valid.limit(1))
+
+    def _visa(self, dataset: models.Dataset) -> str | None:
+        """Return who issued a visa for this data set that has not expired."""
+        issuers = [
+            visa.issuer
+            for visa in self.principal.visas
+            if visa.dataset_uuid == dataset.uuid and visa.until > self._now
+        ]
+        return min(issuers, default=None)

@@ -7,11 +7,13 @@ It is not the ``project`` that holds data sets.
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, String, Text, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from genomehub.hub.models.base import Digest, Json, Model, Name, RowId, UtcTime
-from genomehub.hub.models.catalogue import Dataset
+from genomehub.hub.models.catalogue import Dataset, Event
+
+Index("ix_event_actor", Event.actor)  # what one person did is asked often
 
 
 class Person(Model):
@@ -78,6 +80,30 @@ class ApiToken(Model):
     person: Mapped[Person] = relationship()
 
 
+class LoginSession(Model):
+    """A login in a browser: ended here, its cookie is worth nothing. Only the SHA-256 of its secret is kept.
+
+    expires_at : at the latest; seen_at : when it was last used, to within minutes
+    token_id : of the token that it was begun with, if there is no provider
+    visas : GA4GH grants that the provider sent at login: [[issuer, data set's uuid, seconds since 1970], ...]
+    """
+
+    __tablename__ = "login_session"
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), index=True)
+    digest: Mapped[str] = mapped_column(Digest, unique=True)
+    created_at: Mapped[datetime] = mapped_column(UtcTime)
+    seen_at: Mapped[datetime] = mapped_column(UtcTime)
+    expires_at: Mapped[datetime] = mapped_column(UtcTime)
+    ended_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    visas: Mapped[list[Any] | None] = mapped_column(Json)
+    token_id: Mapped[int | None] = mapped_column(ForeignKey("api_token.id"))
+
+    person: Mapped[Person] = relationship()
+    token: Mapped[ApiToken | None] = relationship()
+
+
 class Study(Model):
     """People with a purpose who ask for data."""
 
@@ -105,10 +131,42 @@ class StudyMember(Model):
     person: Mapped[Person] = relationship()
 
 
+class StudyInvitation(Model):
+    """An e-mail address that is asked to join a study; who proves to own it may accept."""
+
+    __tablename__ = "study_invitation"
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    uuid: Mapped[str] = mapped_column(String(36), unique=True)
+    study_id: Mapped[int] = mapped_column(ForeignKey("study.id"), index=True)
+    email: Mapped[str] = mapped_column(Name, index=True)
+    created_at: Mapped[datetime] = mapped_column(UtcTime)
+    created_by_id: Mapped[int] = mapped_column(ForeignKey("person.id"))
+    expires_at: Mapped[datetime] = mapped_column(UtcTime)
+    accepted_at: Mapped[datetime | None] = mapped_column(UtcTime)
+
+    study: Mapped[Study] = relationship()
+
+
+class DatasetTerms(Model):
+    """What the DUO codes of a data set leave open: which disease, where, by whom, for how long.
+
+    terms : a document of ``hub.access.duo.Terms``
+    """
+
+    __tablename__ = "dataset_terms"
+
+    dataset_id: Mapped[int] = mapped_column(ForeignKey("dataset.id"), primary_key=True)
+    terms: Mapped[dict[str, Any]] = mapped_column(Json)
+    changed_at: Mapped[datetime] = mapped_column(UtcTime)
+    changed_by_id: Mapped[int] = mapped_column(ForeignKey("person.id"))
+
+
 class AccessRequest(Model):
     """A study asks for data sets.
 
     purpose : in words; duo : DUO codes of the purpose, such as ["DUO:0000006"]
+    statement : what else the codes of data sets ask for, a document of ``hub.access.duo.Use``
     until : how long access is wanted
     state : draft, submitted (the steward's clock runs), granted, refused, returned (questions) or cancelled
     """
@@ -125,6 +183,7 @@ class AccessRequest(Model):
     study_id: Mapped[int] = mapped_column(ForeignKey("study.id"), index=True)
     purpose: Mapped[str] = mapped_column(Text)
     duo: Mapped[list[Any]] = mapped_column(Json)
+    statement: Mapped[dict[str, Any] | None] = mapped_column(Json)
     until: Mapped[datetime] = mapped_column(UtcTime)
     state: Mapped[str] = mapped_column(String(10), index=True)
     created_at: Mapped[datetime] = mapped_column(UtcTime)
@@ -136,6 +195,7 @@ class AccessRequest(Model):
 
     study: Mapped[Study] = relationship()
     datasets: Mapped[list[Dataset]] = relationship(secondary="access_request_dataset")
+    people: Mapped[list[Person]] = relationship(secondary="access_request_person")
 
 
 class AccessRequestDataset(Model):
@@ -145,6 +205,31 @@ class AccessRequestDataset(Model):
 
     request_id: Mapped[int] = mapped_column(ForeignKey("access_request.id"), primary_key=True)
     dataset_id: Mapped[int] = mapped_column(ForeignKey("dataset.id"), primary_key=True, index=True)
+
+
+class AccessRequestPerson(Model):
+    """People of the study who are to work with the data."""
+
+    __tablename__ = "access_request_person"
+
+    request_id: Mapped[int] = mapped_column(ForeignKey("access_request.id"), primary_key=True)
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), primary_key=True, index=True)
+
+
+class AccessVerdict(Model):
+    """What was decided about one data set of a request: its steward decides, and no other project's."""
+
+    __tablename__ = "access_verdict"
+
+    request_id: Mapped[int] = mapped_column(ForeignKey("access_request.id"), primary_key=True)
+    dataset_id: Mapped[int] = mapped_column(ForeignKey("dataset.id"), primary_key=True)
+    granted: Mapped[bool]
+    reason: Mapped[str] = mapped_column(Text)
+    conditions: Mapped[str | None] = mapped_column(Text)
+    starts_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    ends_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    decided_at: Mapped[datetime] = mapped_column(UtcTime)
+    decided_by_id: Mapped[int] = mapped_column(ForeignKey("person.id"))
 
 
 class Permit(Model):

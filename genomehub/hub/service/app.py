@@ -7,6 +7,7 @@ from fastapi import FastAPI
 
 from genomehub import __version__
 from genomehub.hub.service.context import Hub
+from genomehub.hub.service.desk import sealing
 from genomehub.hub.service.problems import add_handlers
 from genomehub.hub.service.readers import add_error_pages
 from genomehub.hub.service.routes import ROUTERS
@@ -17,7 +18,8 @@ def create_app(hub: Hub) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        yield
+        with sealing(hub):
+            yield
 
     app = FastAPI(
         title=hub.settings.name,

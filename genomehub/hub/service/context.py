@@ -1,6 +1,7 @@
 """What the routes work with: settings, the catalogue's database, the signing key, the clock."""
 
 import dataclasses
+import functools
 import os
 import secrets
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from genomehub.hub.access.principals import Principal
 from genomehub.hub.catalogue import Catalogue
 from genomehub.hub.database import Database
 from genomehub.hub.filing import EventLog
+from genomehub.hub.service.desk import AccessDesk, open_desk
 from genomehub.hub.service.settings import Settings
 
 
@@ -36,6 +38,16 @@ class Hub:
     catalogue: Catalogue
     secret: str
     clock: Callable[[], datetime] = now_utc
+
+    @functools.cached_property
+    def desk(self) -> AccessDesk:
+        """What access to data works with: keys, provider, passports, journal, limits."""
+        return open_desk(self.settings, self.database, self.clock, self.secret_file.with_suffix(".keys"))
+
+    @property
+    def secret_file(self) -> Path:
+        """Where the secret is; other files of the service's own lie beside it."""
+        return _secret_file(self.settings, self.catalogue.location.folder)
 
     @property
     def database(self) -> Database:
@@ -65,15 +77,16 @@ def open_hub(settings: Settings, clock: Callable[[], datetime] = now_utc) -> Hub
     return Hub(settings, catalogue, _secret(settings, catalogue.location.folder), clock)
 
 
-def _secret(settings: Settings, folder: Path | None) -> str:
+def _secret_file(settings: Settings, folder: Path | None) -> Path:
     if settings.secret_file is not None:
-        file = settings.secret_file
-    elif folder is not None:
-        file = folder / "hub.secret"
-    else:
-        raise ConfigError(
-            "secret_file: is needed with PostgreSQL. Name a file that only the service can read."
-        )
+        return settings.secret_file
+    if folder is not None:
+        return folder / "hub.secret"
+    raise ConfigError("secret_file: is needed with PostgreSQL. Name a file that only the service can read.")
+
+
+def _secret(settings: Settings, folder: Path | None) -> str:
+    file = _secret_file(settings, folder)
     try:
         with os.fdopen(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as made:
             made.write(secrets.token_urlsafe(48))

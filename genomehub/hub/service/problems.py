@@ -6,16 +6,41 @@ Nothing of the inside is told: an unforeseen error says only its number, under w
 import http
 import logging
 import uuid
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from genomehub.errors import GenomehubError, http_status
+from genomehub.hub.service.refusals import note_refusal
 
 MEDIA_TYPE = "application/problem+json"
 _log = logging.getLogger("genomehub.hub")
+
+
+class Problem(BaseModel):
+    """What went wrong (RFC 9457)."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Return the declaration of error answers for a route: ``responses=problems(401, 403, 404)``."""
+    return {
+        status: {
+            "model": Problem,
+            "description": http.HTTPStatus(status).phrase,
+            "content": {MEDIA_TYPE: {}},
+        }
+        for status in statuses
+    }
 
 
 def problem(status: int, detail: str, **more: object) -> JSONResponse:
@@ -36,6 +61,7 @@ def add_handlers(app: FastAPI) -> None:
     @app.exception_handler(GenomehubError)
     async def foreseen(request: Request, error: GenomehubError) -> JSONResponse:
         status = http_status(error)
+        await run_in_threadpool(note_refusal, request, error)
         if status >= 500:
             _log.error("%s %s: %s", request.method, request.url.path, error)
             detail = "the hub cannot answer now; its staff can see why in its log."

@@ -11,6 +11,8 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from genomehub.hub.access.visas import TrustedIssuer
+
 #: Variable that names the file.
 FILE_VARIABLE = "GENOMEHUB_HUB_CONFIG"
 
@@ -53,6 +55,24 @@ class Settings(BaseSettings):
     oidc_issuer: str | None = Field(None, description="URL of the OpenID provider; none: tokens only")
     oidc_client_id: str | None = Field(None, description="this service's name there")
     oidc_client_secret: SecretStr | None = Field(None, description="and its secret")
+    oidc_scopes: str = Field("openid profile email", description="asked for at login")
+    oidc_audience: str | None = Field(
+        None, description="audience of the provider's access tokens for this service; by default public_url"
+    )
+    oidc_everybody: bool = Field(
+        True,
+        description="whoever the provider knows may ask for data; else only people the staff has entered",
+    )
+    session_hours: float = Field(12, gt=0, description="how long a login lasts at most")
+    session_idle_minutes: float = Field(60, gt=0, description="and unused")
+    keys_file: Path | None = Field(
+        None, description="file of the keys that sign visas and seals; by default made beside the secret"
+    )
+    seal_seconds: float = Field(60, gt=0, description="how often the event log's head is signed")
+    visa_seconds: int = Field(3600, gt=0, description="how long a visa of ours holds at most")
+    visa_issuers: list[TrustedIssuer] = Field(
+        [], description="issuers of GA4GH visas that are trusted: issuer, jwks_uri, sources, by, broker"
+    )
 
     @classmethod
     def settings_customise_sources(

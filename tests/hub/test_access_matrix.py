@@ -1,0 +1,259 @@
+"""The access matrix: every route of the app, asked by everybody, in every state of a permit.
+
+``access_matrix.txt`` is the table; here stands how each route is asked. A new route needs a row there and, if
+it has a path, a query or a body, an entry in CALLS.
+"""
+
+import asyncio
+import dataclasses
+import re
+import shutil
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from builders.access import ROLES, STATES, permit_state, populate
+from builders.hub import World, hub_world
+from fastapi import APIRouter, FastAPI
+from sqlalchemy import select
+from starlette.routing import BaseRoute, Route
+
+from genomehub.hub import models
+from genomehub.hub.access.gate import Action, Gate
+from genomehub.hub.service.app import create_app
+from genomehub.hub.service.context import Hub
+from genomehub.hub.service.dependencies import HubDependency, PrincipalDependency
+
+TABLE = Path(__file__).with_name("access_matrix.txt")
+UNTIL = "2027-09-01T00:00:00Z"
+
+
+@dataclasses.dataclass(frozen=True)
+class Call:
+    """How a route is asked: values in braces are names of what ``populate`` made, others stand as is."""
+
+    path: dict[str, str] = dataclasses.field(default_factory=dict)
+    json: object = None
+    form: dict[str, str] | None = None
+    query: dict[str, str] | None = None
+
+
+def _about(name: str, json: object = None, **more: str) -> Call:
+    return Call({"uuid": f"{{{name}}}", **more}, json)
+
+
+_REQUEST = {
+    "purpose": "To learn", "duo": ["DUO:0000006"], "datasets": ["{side-door}"], "people": ["{member}"],
+    "until": UNTIL,
+}  # fmt: skip
+_DATASETS = ("open-door", "back-room", "nothing")
+CALLS: dict[str, Call] = {
+    "POST /auth/token": Call(form={"token": "{researcher's token}"}),
+    "POST /api/account/tokens": Call(json={"label": "mine"}),
+    "DELETE /api/account/tokens/{number}": Call({"number": "{token}"}),
+    "POST /api/account/invitations/{uuid}/accept": _about("invitation"),
+    **{f"GET /probe/{{uuid}} [{name}]": _about(name) for name in _DATASETS},
+    **{f"GET /api/datasets/{{uuid}}/access [{name}]": _about(name) for name in _DATASETS},
+    **{f"GET /api/datasets/{{uuid}}/terms [{name}]": _about(name) for name in _DATASETS},
+    **{f"PUT /api/datasets/{{uuid}}/terms [{name}]": _about(name, {"months": 12}) for name in _DATASETS},
+    "POST /api/studies": Call(json={"title": "Mine"}),
+    "GET /api/studies/{uuid}": _about("study"),
+    "PUT /api/studies/{uuid}": _about("study", {"title": "Other"}),
+    "POST /api/studies/{uuid}/invitations": _about("study", {"email": "new@hub.test"}),
+    "DELETE /api/studies/{uuid}/members/{member}": _about("study", member="{colleague}"),
+    "POST /api/studies/{uuid}/members/{member}/lead": _about("study", member="{colleague}"),
+    "GET /api/studies/{uuid}/accesses": _about("study"),
+    "POST /api/studies/{uuid}/requests": _about("study", _REQUEST),
+    "POST /api/permits/{uuid}/people": _about("permit", {"person": "{colleague}"}),
+    "GET /api/permits/{uuid}": _about("permit"),
+    "DELETE /api/permits/{uuid}/people/{person}": _about("permit", person="{member}"),
+    "POST /api/permits/{uuid}/extend": _about("permit", {"ends": UNTIL}),
+    "POST /api/permits/{uuid}/withdraw": _about("permit", {"reason": "Enough"}),
+    "POST /api/people": Call(json={"name": "Ada", "email": "ada@hub.test"}),
+    "GET /api/people/{uuid}": _about("colleague"),
+    "POST /api/people/{uuid}/roles": _about("colleague", {"role": "holder", "project": "genomes"}),
+    "DELETE /api/people/{uuid}/roles/{role}": _about("colleague", role="researcher"),
+    "POST /api/people/{uuid}/disable": _about("colleague"),
+    "POST /api/people/{uuid}/enable": _about("colleague"),
+}
+for _state in ("draft", "submitted"):
+    CALLS |= {
+        f"GET /api/requests/{{uuid}} [{_state}]": _about(_state),
+        f"GET /api/requests/{{uuid}}/match [{_state}]": _about(_state),
+        f"PUT /api/requests/{{uuid}} [{_state}]": _about(_state, _REQUEST),
+        f"POST /api/requests/{{uuid}}/submit [{_state}]": _about(_state),
+        f"POST /api/requests/{{uuid}}/cancel [{_state}]": _about(_state),
+        f"POST /api/requests/{{uuid}}/return [{_state}]": _about(_state, {"question": "Who pays?"}),
+        f"POST /api/requests/{{uuid}}/decision [{_state}]": _about(
+            _state, {"granted": True, "reason": "Good"}
+        ),
+    }
+
+
+# ------------------------------------------------------------------------------------------- the table
+
+
+def read_table() -> dict[str, dict[str, str]]:
+    """Return rows: route with its bracket -> person -> expected answers."""
+    rows = {}
+    for line in TABLE.read_text(encoding="utf-8").splitlines():
+        if not line.strip() or line.startswith("#"):
+            continue
+        *route, cells = re.fullmatch(r"(\S+) (\S+)( \[[^]]+\])? +(.*)", line).groups()
+        answers = cells.split()
+        assert len(answers) == len(ROLES), line
+        method, path, bracket = route
+        rows[f"{method} {path}{bracket or ''}"] = dict(zip(ROLES, answers, strict=True))
+    return rows
+
+
+TABLE_ROWS = read_table()
+
+
+def expected(row: dict[str, str], role: str, state: str) -> int:
+    without, _, with_permit = row[role].partition("/")
+    return int(with_permit if with_permit and state == "granted" else without)
+
+
+def routes(found: Iterable[BaseRoute]) -> Iterator[str]:
+    """Every method and path of an application."""
+    for route in found:
+        included = getattr(route, "original_router", None)
+        if included is not None:
+            yield from routes(included.routes)
+        elif isinstance(route, Route):
+            yield from (f"{method} {route.path}" for method in route.methods - {"HEAD"})
+
+
+# -------------------------------------------------------------------------------------------- the probe
+
+probe = APIRouter()
+
+
+@probe.get("/probe/{uuid}")
+def read_probe(hub: HubDependency, principal: PrincipalDependency, uuid: str) -> dict[str, str]:
+    """Give out data as every route must: ask the gate, note the access, then give."""
+    with hub.database.read() as session:
+        dataset = session.scalar(select(models.Dataset).where(models.Dataset.uuid == uuid))
+        decision = Gate(session, principal, hub.clock()).require(Action.READ, dataset, uuid)
+        number = dataset.id
+    hub.desk.journal.record(principal, "access", number, **decision.detail)
+    return {"data": "ACGT"}
+
+
+# ------------------------------------------------------------------------------------------- the worlds
+
+
+@dataclasses.dataclass
+class Prepared:
+    """A world in one state of the member's permit; ``reset`` takes back what a request has changed."""
+
+    world: World
+    given: dict[str, str]
+    app: FastAPI
+
+    def reset(self) -> None:
+        shutil.copyfile(self.world.folder / "kept.sqlite", self.world.folder / "catalogue.sqlite")
+
+    def fresh_limits(self) -> None:
+        hub: Hub = self.app.state.hub
+        self.app.state.hub = dataclasses.replace(hub)
+
+    async def ask(self, route: str, role: str) -> int:
+        call = CALLS.get(route, Call())
+        given = self.given | {"researcher's token": self.world.tokens["researcher"]}
+        method, path = route.partition(" [")[0].split()
+        for name, value in call.path.items():
+            path = path.replace(f"{{{name}}}", fill(value, given))
+        headers = {} if role == "visitor" else {"Authorization": f"Bearer {self.world.tokens[role]}"}
+        transport = httpx.ASGITransport(self.app)
+        body = {"json": fill(call.json, given)} if call.json is not None else {}
+        form = {"data": fill(call.form, given)} if call.form is not None else {}
+        async with httpx.AsyncClient(transport=transport, base_url="http://hub.test") as client:
+            answer = await client.request(method, path, params=call.query, headers=headers, **body, **form)
+        return answer.status_code
+
+
+def fill(value: object, given: dict[str, str]) -> object:
+    """Put identifiers in the place of their names in braces."""
+    if isinstance(value, dict):
+        return {key: fill(part, given) for key, part in value.items()}
+    if isinstance(value, list):
+        return [fill(part, given) for part in value]
+    if isinstance(value, str) and (name := re.fullmatch(r"\{(.+)\}", value)):
+        return given[name[1]]
+    return value
+
+
+def prepare(world: World, state: str) -> Prepared:
+    given = populate(world)
+    permit_state(world, state)
+    app = create_app(world.hub)
+    app.include_router(probe)
+    return Prepared(world, given, app)
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Prepared]]:
+    """One world for each state of the permit."""
+    worlds = {}
+    for state in STATES:
+        worlds[state] = prepare(hub_world(tmp_path_factory.mktemp("world")), state)
+        folder = worlds[state].world.folder
+        shutil.copyfile(folder / "catalogue.sqlite", folder / "kept.sqlite")
+    yield worlds
+    for each in worlds.values():
+        each.world.hub.catalogue.close()
+
+
+# --------------------------------------------------------------------------------------------- the tests
+
+
+def test_matrix__has_every_route_and_no_other(prepared):
+    of_app = set(routes(prepared["none"].app.routes))
+    of_table = {route.partition(" [")[0] for route in TABLE_ROWS}
+    assert of_app - of_table == set(), "routes without a row: say in access_matrix.txt who may ask them"
+    assert of_table - of_app == set(), "rows without a route"
+    assert set(CALLS) <= {*TABLE_ROWS, *(route for route in CALLS if "[" in route)}
+
+
+@pytest.mark.parametrize("route", TABLE_ROWS)
+def test_matrix__every_role_in_every_state(prepared, route):
+    async def ask_all() -> list[str]:
+        wrong = []
+        for state, world in prepared.items():
+            world.fresh_limits()
+            for role in ROLES:
+                answer, wanted = await world.ask(route, role), expected(TABLE_ROWS[route], role, state)
+                if answer != wanted:
+                    wrong.append(f"{role}, permit {state}: {answer}, expected {wanted}")
+                if not route.startswith("GET") and answer < 400:
+                    world.reset()
+        return wrong
+
+    assert asyncio.run(ask_all()) == []
+
+
+@pytest.mark.parity
+@pytest.mark.parametrize("state", ["granted", "expired"])
+def test_matrix__on_postgresql(postgresql_url, tmp_path, state):
+    from builders import postgresql
+
+    world = hub_world(tmp_path, postgresql.emptied(postgresql_url))
+    asked = prepare(world, state)
+
+    async def ask_some() -> list[str]:
+        wrong = []
+        for route, row in TABLE_ROWS.items():
+            for role in ROLES if route.startswith("GET") else ("visitor", "researcher"):
+                wanted = expected(row, role, state)
+                if route.startswith("GET") or wanted >= 400:
+                    answer = await asked.ask(route, role)
+                    if answer != wanted:
+                        wrong.append(f"{route}: {role}: {answer}, expected {wanted}")
+        return wrong
+
+    wrong = asyncio.run(ask_some())
+    world.hub.catalogue.close()
+    assert wrong == []
