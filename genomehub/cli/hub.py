@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 
 import click
 
+from genomehub.cli.hub_people import person, token
+from genomehub.cli.hub_serve import serve
 from genomehub.cli.options import TerminalProgress, json_option, threads_option, verbosity_options
 from genomehub.errors import ConfigError, StoreError
 
@@ -382,3 +384,7 @@ def _untrue(catalogue: str, report: Any) -> str:
 
 def _print_json(answer: Any) -> None:
     click.echo(json.dumps(answer, indent=2, ensure_ascii=False))
+
+
+for added in (serve, person, token):
+    command.add_command(added)
