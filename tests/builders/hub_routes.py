@@ -1,7 +1,7 @@
 """Small real routes in the place of those that the application does not have (yet), for tests of clients.
 
-They answer from the same tables and files, through the same gate. ``missing(app)`` returns a router of those whose
-path the application lacks; where it has them all, the tests run against the real ones alone.
+They answer from the same tables and files, through the same gate. ``missing(app)`` returns a router of those
+whose path the application lacks; where it has them all, the tests run against the real ones alone.
 """
 
 import uuid
@@ -191,7 +191,7 @@ def studies(hub: HubDependency, who: PrincipalDependency) -> dict[str, Any]:
         return {"total": len(found), "studies": [{"uuid": one.uuid, "title": one.title} for one in found]}
 
 
-class Request_(BaseModel):
+class Wish(BaseModel):
     purpose: str
     duo: list[str]
     datasets: list[str]
@@ -207,12 +207,12 @@ def _answer(request: models.AccessRequest) -> dict[str, Any]:
 
 
 @router.post("/api/studies/{study}/requests", status_code=201)
-def draft(hub: HubDependency, who: PrincipalDependency, study: str, wanted: Request_) -> dict[str, Any]:
+def draft(hub: HubDependency, who: PrincipalDependency, study: str, wanted: Wish) -> dict[str, Any]:
     with hub.database.write() as session:
         found = session.scalars(select(models.Study).where(models.Study.uuid == study)).one()
         made = models.AccessRequest(
-            uuid=str(uuid.uuid4()), study_id=found.id, purpose=wanted.purpose, duo=wanted.duo, until=wanted.until,
-            state="draft", created_at=hub.clock(), created_by_id=who.person_id,
+            uuid=str(uuid.uuid4()), study_id=found.id, purpose=wanted.purpose, duo=wanted.duo,
+            until=wanted.until, state="draft", created_at=hub.clock(), created_by_id=who.person_id,
         )  # fmt: skip
         made.datasets = [_seen(session, hub, who, one, Action.SEE) for one in wanted.datasets]
         session.add(made)

@@ -18,7 +18,6 @@ from genomehub.hub.client.transport import CutOffError, Transport
 DRS = "/ga4gh/drs/v1/objects"
 #: Called with the bytes that are there and the size of the whole.
 Progress = Callable[[int, int], None]
-_CHUNK = 2**18
 #: Times that a cut-off download is gone on with, although nothing more came.
 _TRIES = 5
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,255}")
@@ -149,7 +148,7 @@ def _fetch(transport: Transport, document: dict[str, Any], path: Path, count: _C
     idle = 0
     while True:
         there = part.stat().st_size if part.exists() else 0
-        if there == file.size_bytes:
+        if there >= file.size_bytes:
             break
         try:
             _go_on(transport, document, part, there, count)
@@ -176,11 +175,13 @@ def _go_on(transport: Transport, document: dict[str, Any], part: Path, there: in
     if there:
         headers["Range"] = f"bytes={there}-"
     with transport.open("GET", url, headers=headers) as answer:
-        anew = answer.status_code != 206  # the whole comes, whatever was asked for
+        # The whole may come, whatever was asked for: then it is begun anew.
+        begins = answer.headers.get("content-range", "").startswith(f"bytes {there}-")
+        anew = answer.status_code != 206 or not (there and begins)
         if anew:
             count.add(-there)
         with part.open("wb" if anew else "ab") as out:
-            for chunk in answer.iter_bytes(_CHUNK):
+            for chunk in answer.iter_bytes():
                 out.write(chunk)
                 count.add(len(chunk))
 
