@@ -232,6 +232,7 @@ def submit(hub: HubDependency, request: str) -> dict[str, Any]:
 
 @router.get("/api/requests")
 def requests(hub: HubDependency, who: PrincipalDependency) -> dict[str, Any]:
+    account(who)
     with hub.database.read() as session:
         mine = select(models.AccessRequest).where(models.AccessRequest.created_by_id == who.person_id)
         return {"requests": [_answer(one) for one in session.scalars(mine)]}

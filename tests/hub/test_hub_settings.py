@@ -89,5 +89,4 @@ def test_docs__every_setting_with_its_default_and_meaning():
     assert list(told) == list(Settings.model_fields)
     for name, field in Settings.model_fields.items():
         value = field.get_default()
-        default = shown(name, value) if not isinstance(value, bool) else str(value).lower()
-        assert told[name] == (default, field.description), name
+        assert told[name] == (shown(name, value), field.description), name

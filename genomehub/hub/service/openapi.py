@@ -21,7 +21,10 @@ TAGS = [
     {"name": "uploads", "description": "Data that holders bring, resumable."},
     {"name": "access", "description": "Studies, requests for access, permits, people, tokens."},
     {"name": "audit", "description": "Who did what."},
-    {"name": "files", "description": "GA4GH DRS, htsget and refget."},
+    {"name": "files", "description": "Whole files, resumable."},
+    {"name": "DRS", "description": "GA4GH DRS 1.5: what files there are, and links to their bytes."},
+    {"name": "htsget", "description": "GA4GH htsget 1.3: regions of reads and variants."},
+    {"name": "refget", "description": "GA4GH refget 2.0 and sequence collections 1.0: references."},
     {"name": "service", "description": "Is it alive, and what is it doing."},
 ]
 DESCRIPTION = """

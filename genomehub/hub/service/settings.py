@@ -247,6 +247,8 @@ def shown(name: str, value: object) -> str:
         return ""
     if isinstance(value, SecretStr):
         return HIDDEN
+    if isinstance(value, bool):
+        return str(value).lower()
     if isinstance(value, list):
         return ", ".join(map(str, value))
     if name in ("catalogue", "storage") and "://" in str(value):
