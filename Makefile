@@ -13,13 +13,16 @@ JUDGE_PACKAGES := samtools bcftools tabix bwa picard-tools r-base-core art-nextg
                   chromium nodejs npm r-cran-httr2 r-cran-jsonlite
 PYTEST ?= -n 2 --dist loadfile
 
-.PHONY: help demo test lint format bench vendor judges clean distclean
+.PHONY: help demo hub test lint format bench openapi vendor judges clean distclean
 
 help: ## show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 demo: $(VENV)/.package ## reads of NA12878 to a catalogued, scored genome slice, under results/
 	@$(BIN)/genomehub run reference_data/demo.yaml
+
+hub: demo ## the demo's result in a hub: catalogue, access, files, with people to try it as
+	@$(BIN)/python reference_data/hub.py results
 
 test: $(VENV)/.development judges ## unit, property, golden, integration and parity tests
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest $(PYTEST)
@@ -40,6 +43,10 @@ bench: $(VENV)/.development ## turnaround per genome, appended to benchmarks/
 
 vendor: $(BIN)/python ## parts of pages that others wrote, anew from npm
 	$(BIN)/python .ci/vendor.py
+
+openapi: $(VENV)/.development ## ask every operation of the hub's API 500 times, on both databases
+	$(BIN)/python benchmarks/hub_openapi.py --examples $(or $(EXAMPLES),500)
+	$(BIN)/python benchmarks/hub_openapi.py --examples $(or $(EXAMPLES),500) --database postgresql
 
 clean: ## remove results and caches
 	rm -rf results .snakemake build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage

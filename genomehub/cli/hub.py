@@ -11,6 +11,20 @@ from typing import Any, TypeVar
 import click
 
 from genomehub.cli import hub_data
+from genomehub.cli.hub_people import person, token
+from genomehub.cli.hub_remote import (
+    download,
+    files,
+    hub_option,
+    login,
+    logout,
+    reads,
+    request,
+    search_remote,
+    show_remote,
+    variants,
+)
+from genomehub.cli.hub_serve import serve
 from genomehub.cli.options import TerminalProgress, json_option, threads_option, verbosity_options
 from genomehub.errors import ConfigError, InputError, StoreError
 
@@ -299,15 +313,32 @@ def _costs(text: str) -> Any:
 @click.option("--all-versions", is_flag=True, help="Also what was superseded.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="Size of a page.")
 @click.option("--offset", type=click.IntRange(0), default=0, help="Where the page starts.")
+@click.option(
+    "--facet", "facets", multiple=True, metavar="NAME=VALUE", help="With --hub: choose a value of a facet."
+)
+@hub_option
 @json_option
 @verbosity_options
-def search(catalogue: str, limit: int, offset: int, as_json: bool, **filters: Any) -> None:
+def search(
+    catalogue: str, limit: int, offset: int, hub: str | None, facets: tuple[str, ...], as_json: bool,
+    **filters: Any,
+) -> None:  # fmt: skip
     """Find entries, the newest first; every word of TEXT must occur in sample, title, name or project.
+
+    With --hub, find data sets of a service by words and facets.
 
     \b
     Example:
       genomehub hub search NA12878 --kind vcz --where 'coverage.mean>=30'
+      genomehub hub search exome --facet assay=WES --hub https://hub.example.org
     """
+    if hub is not None:
+        text = filters.pop("text")
+        _refuse_local(filters)
+        search_remote(hub, text, facets, limit, offset, as_json)
+        return
+    if facets:
+        raise ConfigError("--facet is for the search of a service. Name one with --hub, or use --where.")
     from genomehub.hub.catalogue import Catalogue
     from genomehub.hub.records import to_json
 
@@ -326,6 +357,16 @@ def search(catalogue: str, limit: int, offset: int, as_json: bool, **filters: An
     elif page.total > len(page.entries):
         more = f"; go on with --offset {last}" if last < page.total else ""
         _log.info("entries %d to %d of %d%s", offset + 1, last, page.total, more)
+
+
+def _refuse_local(filters: dict[str, Any]) -> None:
+    """Refuse options of the local search: a service would silently leave them out."""
+    given = [name for name, value in filters.items() if value]
+    if given:
+        raise ConfigError(
+            f"--{given[0].replace('_', '-')} is for a catalogue here, and --hub (or $GENOMEHUB_HUB_URL) "
+            "names a service. Use --facet, or leave the hub out."
+        )
 
 
 def _query(
@@ -358,15 +399,21 @@ def _query(
 @command.command()
 @click.argument("identifier", metavar="ID")
 @_catalogue_option
+@hub_option
 @json_option
 @verbosity_options
-def show(identifier: str, catalogue: str, as_json: bool) -> None:
+def show(identifier: str, catalogue: str, hub: str | None, as_json: bool) -> None:
     """Print everything about an entry; the first digits of its identifier are enough.
+
+    With --hub, print what a service says of a data set.
 
     \b
     Example:
       genomehub hub show 3f2a9c --json
     """
+    if hub is not None:
+        show_remote(hub, identifier, as_json)
+        return
     from genomehub.hub.catalogue import Catalogue
     from genomehub.hub.records import to_json
 
@@ -466,3 +513,5 @@ def _print_json(answer: Any) -> None:
 
 for _command in (hub_data.upload, hub_data.clean, hub_data.backup, hub_data.restore):
     command.add_command(_command)
+for added in (serve, person, token, login, logout, files, download, reads, variants, request):
+    command.add_command(added)

@@ -234,3 +234,12 @@ def print_verification(report: Verification) -> None:
     good = len(report.files) - len(report.failed)
     entries = _count(report.n_entries, "entry", "entries")
     console.print(Text(f"{entries}, {good} of {len(report.files)} files as registered"))
+
+
+def print_rows(columns: Iterable[str], rows: Iterable[tuple[Any, ...]]) -> None:
+    """Print rows under the names of their columns; nothing if there is none."""
+    table = _table(*columns)
+    for row in rows:
+        _row(table, *row)
+    if table.row_count:
+        _console().print(table)

@@ -21,7 +21,16 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from genomehub.hub import filing, lookup, models
-from genomehub.hub.database import Change, Database, Location, initialise, locate, open_database, problems
+from genomehub.hub.database import (
+    Change,
+    Database,
+    Location,
+    Tuning,
+    initialise,
+    locate,
+    open_database,
+    problems,
+)
 from genomehub.hub.records import (
     Entry,
     EntrySummary,
@@ -86,8 +95,12 @@ class Catalogue:
         return cls(*initialise(locate(catalogue), changed))
 
     @classmethod
-    def open(cls, catalogue: str | Path) -> "Catalogue":
+    def open(cls, catalogue: str | Path, tuning: Tuning | None = None) -> "Catalogue":
         """Open a catalogue that exists and is of this version.
+
+        Parameters
+        ----------
+        tuning : how its database is used; the default is for commands, not for a service
 
         Raises
         ------
@@ -96,7 +109,7 @@ class Catalogue:
         StoreError
             It is damaged, of another program, or of another version.
         """
-        return cls(open_database(locate(catalogue)))
+        return cls(open_database(locate(catalogue), tuning))
 
     @property
     def database(self) -> Database:

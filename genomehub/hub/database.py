@@ -10,14 +10,17 @@ where a write-ahead log is not safe between nodes (https://www.sqlite.org/wal.ht
 import contextlib
 import dataclasses
 import sqlite3
+import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
-from sqlalchemy.pool import NullPool
+from sqlalchemy.pool import NullPool, QueuePool
 
 from genomehub.errors import (
     ConfigError,
@@ -37,8 +40,35 @@ Change = Literal["made", "migrated", "current"]
 LOCK_SECONDS = 60
 #: Key of PostgreSQL's advisory lock: "genomhub" as eight ASCII bytes.
 _LOCK_KEY = int.from_bytes(b"genomhub", "big")
+#: Memory for pages of a SQLite file, in KiB.
+_CACHE_KIB = 65536
+#: Steps of SQLite's machine between two looks at the clock: a few milliseconds.
+_STEPS = 100_000
+_UNFIT = (
+    "a text or number cannot be kept: it holds the character NUL, half of a character, or is larger than "
+    "64 bits. Leave it out."
+)
 _SQLITE_MAGIC = b"SQLite format 3\x00"
 _MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+@dataclasses.dataclass(frozen=True)
+class Tuning:
+    """How a process uses the database; the default is for commands, which ask a few questions and end.
+
+    connections : kept open, and at most open at a time; 0 opens one for each transaction
+    lock_seconds : to wait for another writer, or for a connection; None means LOCK_SECONDS
+    read_seconds : after which a reading transaction's question is broken off; None means never
+    """
+
+    connections: int = 0
+    lock_seconds: int | None = None
+    read_seconds: float | None = None
+
+    @property
+    def wait_seconds(self) -> int:
+        """Seconds to wait for another writer."""
+        return LOCK_SECONDS if self.lock_seconds is None else self.lock_seconds
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,15 +123,27 @@ def _sqlite(path: Path) -> Location:
 class Database:
     """Transactions on the catalogue's database; errors of the driver come out as sentences."""
 
-    def __init__(self, location: Location) -> None:
-        self.location = location
+    def __init__(self, location: Location, tuning: Tuning | None = None) -> None:
+        self.location, self.tuning = location, tuning or Tuning()
+        self._in_use, self._lock = 0, threading.Lock()
         try:
-            self._engine = _engine(location)
+            self._engine = _engine(location, self.tuning)
         except ModuleNotFoundError as error:
             raise ConfigError(
                 f"{location}: PostgreSQL needs its driver. Install it: pip install 'genomehub[postgresql]'."
             ) from error
         self._writer = self._engine.execution_options(genomehub_writes=True)
+        event.listen(self._engine, "checkout", lambda *_: self._count(1))
+        event.listen(self._engine, "checkin", lambda *_: self._count(-1))
+
+    @property
+    def connections(self) -> int:
+        """How many connections are in use now."""
+        return self._in_use
+
+    def _count(self, change: int) -> None:
+        with self._lock:
+            self._in_use += change
 
     def close(self) -> None:
         """Give up all connections."""
@@ -136,14 +178,16 @@ class Database:
             yield
         except IntegrityError:
             raise  # a mistake of ours, not of the user's: it must be seen whole
+        except (UnicodeEncodeError, OverflowError) as error:
+            raise InputError(_UNFIT) from error
         except SQLAlchemyError as error:
-            sentence = _sentence(error, self.location)
+            sentence = _sentence(error, self.location, self.tuning)
             if sentence is None:
                 raise
             raise sentence from error
 
 
-def open_database(location: Location) -> Database:
+def open_database(location: Location, tuning: Tuning | None = None) -> Database:
     """Return the database of an existing catalogue of this program's schema version.
 
     Raises
@@ -155,7 +199,7 @@ def open_database(location: Location) -> Database:
     """
     if location.file is not None:
         _check_file(location.file)
-    database = Database(location)
+    database = Database(location, tuning)
     try:
         with database.read() as session:
             _check_version(session.connection(), location)
@@ -233,36 +277,67 @@ def problems(database: Database) -> list[str]:
     return [f"{database.location}: {row}" for row in rows if row != "ok"]
 
 
-def _engine(location: Location) -> Engine:
+def _engine(location: Location, tuning: Tuning) -> Engine:
+    pool: dict[str, Any] = {} if location.file is None else {"poolclass": NullPool}
+    if tuning.connections:
+        pool = {
+            "poolclass": QueuePool, "pool_size": tuning.connections, "max_overflow": 0,
+            "pool_timeout": tuning.wait_seconds,
+        }  # fmt: skip
     if location.file is None:
-        engine = create_engine(location.url, pool_pre_ping=True)
+        engine = create_engine(location.url, pool_pre_ping=True, **pool)
     else:
-        engine = create_engine(location.url, poolclass=NullPool, connect_args={"timeout": LOCK_SECONDS})
+        arguments = {"timeout": tuning.wait_seconds, "check_same_thread": False}
+        engine = create_engine(location.url, connect_args=arguments, **pool)
         event.listen(engine, "connect", _prepare_sqlite)
-    event.listen(engine, "begin", _begin)
+        if tuning.connections:
+            event.listen(engine, "connect", _share_cache)
+    event.listen(engine, "begin", _begin(tuning))
     return engine
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
     connection.isolation_level = None  # transactions begin where _begin says, not where the driver guesses
     connection.execute("PRAGMA foreign_keys = ON")
-    connection.execute("PRAGMA cache_size = -65536")  # KiB; its default of 2 MB slows large catalogues
+    connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")  # its default of 2 MB slows large catalogues
     connection.create_function("lower", 1, _lower, deterministic=True)  # SQLite's own knows only ASCII
+
+
+def _share_cache(connection: sqlite3.Connection, _record: Any) -> None:
+    """Connections that are kept have an eighth of the cache each, so that their sum is bounded."""
+    connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB // 8}")
 
 
 def _lower(text: str | None) -> str | None:
     return None if text is None else text.lower()
 
 
-def _begin(connection: Connection) -> None:
-    writes = connection.get_execution_options().get("genomehub_writes", False)
-    if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-    elif writes:
-        connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
-        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK_KEY})")
-    else:
-        connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+def _begin(tuning: Tuning) -> Callable[[Connection], None]:
+    def begin(connection: Connection) -> None:
+        writes = connection.get_execution_options().get("genomehub_writes", False)
+        if connection.dialect.name == "sqlite":
+            _limit_sqlite(connection, None if writes else tuning.read_seconds)
+            connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+        elif writes:
+            connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{tuning.wait_seconds}s'")
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK_KEY})")
+        else:
+            connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            if tuning.read_seconds is not None:
+                milliseconds = int(1000 * tuning.read_seconds)
+                connection.exec_driver_sql(f"SET LOCAL statement_timeout = {milliseconds}")
+
+    return begin
+
+
+def _limit_sqlite(connection: Connection, seconds: float | None) -> None:
+    """Let SQLite break off what takes longer; it asks every so many steps of its machine."""
+    driver: Any = connection.connection.driver_connection
+    if seconds is None:
+        driver.set_progress_handler(None, 0)
+        return
+    until = time.monotonic() + seconds
+    driver.set_progress_handler(lambda: time.monotonic() > until, _STEPS)
 
 
 def _check_file(file: Path) -> None:
@@ -320,22 +395,29 @@ def _newer(location: Location, version: str) -> StoreError:
     )
 
 
-def _sentence(error: SQLAlchemyError, location: Location) -> GenomehubError | None:
+def _sentence(error: SQLAlchemyError, location: Location, tuning: Tuning) -> GenomehubError | None:
     """Return the driver's error as one of ours; None if it is not foreseen."""
+    if isinstance(error, PoolTimeoutError):
+        return ResourceError(
+            f"{location}: all {tuning.connections} connections were busy for {tuning.wait_seconds} s. "
+            "Try again later, or raise database_connections."
+        )
     if not isinstance(error, DBAPIError) or error.orig is None:
         return None
     if location.file is not None:
-        return _sqlite_sentence(error.orig, location)
-    return _postgresql_sentence(error.orig, location)
+        return _sqlite_sentence(error.orig, location, tuning)
+    return _postgresql_sentence(error.orig, location, tuning)
 
 
-def _sqlite_sentence(error: BaseException, location: Location) -> GenomehubError | None:
+def _sqlite_sentence(error: BaseException, location: Location, tuning: Tuning) -> GenomehubError | None:
     name = getattr(error, "sqlite_errorname", "")
     if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
         return ResourceError(
-            f"{location}: another process has held the catalogue for {LOCK_SECONDS} s. "
+            f"{location}: another process has held the catalogue for {tuning.wait_seconds} s. "
             "Run the same command again when it is done."
         )
+    if name.startswith("SQLITE_INTERRUPT"):
+        return _too_long(location, tuning)
     if name.startswith(("SQLITE_READONLY", "SQLITE_PERM", "SQLITE_CANTOPEN", "SQLITE_AUTH")):
         return ResourceError(f"{location}: cannot be opened or written ({error}). Check its permissions.")
     if name.startswith(("SQLITE_FULL", "SQLITE_IOERR")):
@@ -348,9 +430,13 @@ def _sqlite_sentence(error: BaseException, location: Location) -> GenomehubError
     return None
 
 
-def _postgresql_sentence(error: BaseException, location: Location) -> GenomehubError | None:
+def _postgresql_sentence(error: BaseException, location: Location, tuning: Tuning) -> GenomehubError | None:
     state = getattr(error, "sqlstate", None) or ""
     reason = " ".join(str(error).split())
+    if state.startswith("22") or (not state and "NUL" in reason):
+        return InputError(_UNFIT)
+    if state == "57014":
+        return _too_long(location, tuning)
     if state == "3D000" or (not state and "does not exist" in reason and "database" in reason):
         return NotFoundError(f"{location}: no such database ({reason}). Make it with PostgreSQL's createdb.")
     if not state or state.startswith(("08", "28", "57P")):
@@ -359,7 +445,7 @@ def _postgresql_sentence(error: BaseException, location: Location) -> GenomehubE
         )
     if state == "55P03":
         return ResourceError(
-            f"{location}: another process has held the catalogue for {LOCK_SECONDS} s. "
+            f"{location}: another process has held the catalogue for {tuning.wait_seconds} s. "
             "Run the same command again when it is done."
         )
     if state.startswith(("53", "42501", "25006")):
@@ -367,3 +453,10 @@ def _postgresql_sentence(error: BaseException, location: Location) -> GenomehubE
     if state.startswith(("42", "XX")):
         return StoreError(f"{location}: the catalogue is damaged ({reason}). Restore it from a backup.")
     return None
+
+
+def _too_long(location: Location, tuning: Tuning) -> ResourceError:
+    return ResourceError(
+        f"{location}: a question took longer than {tuning.read_seconds:g} s and was broken off. "
+        "Ask for less at a time."
+    )

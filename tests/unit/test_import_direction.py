@@ -98,6 +98,8 @@ HEAVY = ("numba", "zarr", "pysam", "dask", "distributed", "matplotlib", "pandas"
         "genomehub.cli",
         "genomehub.cli.workflow",
         "genomehub.hub.catalogue",
+        "genomehub.hub.client",
+        "genomehub.hub.service.server",
         "genomehub.pipeline.workflow",
     ],
 )

@@ -15,7 +15,7 @@ from genomehub.errors import ConfigError
 from genomehub.hub import models
 from genomehub.hub.access.principals import Principal
 from genomehub.hub.catalogue import Catalogue
-from genomehub.hub.database import Database
+from genomehub.hub.database import Database, Tuning
 from genomehub.hub.filing import EventLog
 from genomehub.hub.service.desk import AccessDesk, open_desk
 from genomehub.hub.service.settings import Settings
@@ -73,7 +73,12 @@ class Hub:
 
 def open_hub(settings: Settings, clock: Callable[[], datetime] = now_utc) -> Hub:
     """Open the catalogue and the key, which is made at the first start."""
-    catalogue = Catalogue.open(settings.catalogue)
+    tuning = Tuning(
+        connections=settings.database_connections,
+        lock_seconds=settings.lock_seconds,
+        read_seconds=settings.request_seconds * 0.8,  # before the request itself is given up
+    )
+    catalogue = Catalogue.open(settings.catalogue, tuning)
     return Hub(settings, catalogue, _secret(settings, catalogue.location.folder), clock)
 
 

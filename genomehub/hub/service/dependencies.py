@@ -126,7 +126,15 @@ def _principal_of_cookie(hub: Hub, request: Request) -> Principal:
 
 
 HubDependency = Annotated[Hub, Depends(hub_of)]
-PrincipalDependency = Annotated[Principal, Depends(principal_of)]
+
+
+def noted_principal(principal: Annotated[Principal, Depends(principal_of)], request: Request) -> Principal:
+    """Return who asks, and leave it for the request's line in the log."""
+    request.state.principal = principal
+    return principal
+
+
+PrincipalDependency = Annotated[Principal, Depends(noted_principal)]
 
 
 def person_of(principal: PrincipalDependency) -> Principal:
