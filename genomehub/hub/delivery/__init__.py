@@ -1,1 +1,1 @@
-"""Files given out: objects and their links, slices of reads and variants, reference sequences. No HTTP here."""
+"""Files given out: objects and their links, slices of reads and variants, references. No HTTP here."""

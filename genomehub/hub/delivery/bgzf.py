@@ -84,7 +84,7 @@ def inflate(block: bytes) -> bytes:
     body = memoryview(block)[12 + _HEAD.unpack_from(block)[7] : -8]
     try:
         data: bytes = isal_zlib.decompress(body, wbits=-zlib.MAX_WBITS, bufsize=max(length, 1))
-    except isal_zlib.error as error:
+    except isal_zlib.error as error:  # type: ignore[misc]
         raise StoreError(f"a BGZF block is damaged ({error}); verify the file.") from error
     if len(data) != length or isal_zlib.crc32(data) != checksum:
         raise StoreError("a BGZF block is damaged (its checksum differs); verify the file.")

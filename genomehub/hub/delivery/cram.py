@@ -1,8 +1,9 @@
 """Slices of CRAM: whole containers where all their reads are wanted, made anew where not.
 
 A CRAM file is a chain of containers, and its index (CRAI) says what each one covers. Those within a region
-are handed on as they are. Those at its edges are decoded by htslib, their reads chosen, and encoded again, so that no read outside of the region is given out. htslib sees a file in memory that holds the
-header and one container: it never asks for the rest, wherever that lies.
+are handed on as they are. Those at its edges are decoded by htslib, their reads chosen, and encoded again, so
+that no read outside of the region is given out. htslib sees a file in memory that holds the header and one
+container: it never asks for the rest, wherever that lies.
 """
 
 import contextlib
@@ -54,10 +55,14 @@ class _File(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class CramSource:
-    """A CRAM file and its index (None: only header and whole file can be had)."""
+    """A CRAM file and its index (None: only header and whole file can be had).
+
+    identity : of the content, so that many readers share what was read of header and index
+    """
 
     reader: RangeReader
     index_reader: RangeReader | None
+    identity: tuple[object, ...]
     find_fasta: FindFasta
     format: str = "CRAM"
 
@@ -68,7 +73,7 @@ class CramSource:
 
     @functools.cached_property
     def _file(self) -> _File:
-        key = (self.reader.identity, None if self.index_reader is None else self.index_reader.identity)
+        key = (*self.identity, None if self.index_reader is None else self.index_reader.size)
         file: _File = _FILES.get(key, self._read)
         return file
 
@@ -247,7 +252,9 @@ def _itf8(data: bytes, at: int) -> tuple[int, int]:
     if n_more == 4:
         value = (first & 15) << 28 | int.from_bytes(data[at + 1 : at + 4], "big") << 4 | data[at + 4] & 15
     else:
-        value = int.from_bytes(bytes([first & (0xFF >> n_more + (n_more > 0))]) + data[at + 1 : at + 1 + n_more])
+        value = int.from_bytes(
+            bytes([first & (0xFF >> n_more + (n_more > 0))]) + data[at + 1 : at + 1 + n_more]
+        )
     return value, at + 1 + n_more
 
 
@@ -262,13 +269,14 @@ def _memory_file() -> IO[bytes]:
     """A file that lives in memory where the system has such."""
     if hasattr(os, "memfd_create"):
         return os.fdopen(os.memfd_create("genomehub-slice"), "w+b")
-    return tempfile.NamedTemporaryFile()  # noqa: SIM115 - closed by the caller
+    return tempfile.NamedTemporaryFile()
 
 
 def _opened(file: IO[bytes], mode: str, **options: object) -> Any:
     """Open a file in memory with htslib, which closes a descriptor of its own."""
     import pysam
 
+    pysam.set_verbosity(0)  # else each file in memory is said to have no index
     name = file.name if isinstance(file.name, str) else f"/proc/self/fd/{file.fileno()}"
     return pysam.AlignmentFile(name, mode, **options)
 

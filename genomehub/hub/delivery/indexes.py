@@ -1,6 +1,6 @@
 """BAI, CSI and TBI: where in a BGZF file the records of a region begin and end.
 
-Specifications: SAM 1.6 section 5, CSIv1, tabix. Bins are those of ``reg2bins``; offsets are virtual (bgzf.py).
+Specifications: SAM 1.6 section 5, CSIv1, tabix. Offsets are virtual (bgzf.py).
 """
 
 import dataclasses
@@ -38,7 +38,7 @@ class Index:
     names: tuple[str, ...]
 
     def chunks(self, contig: int, start: int, end: int) -> list[tuple[int, int]]:
-        """Return (begin, end) offsets of what may overlap ``[start, end)``, ascending, a block in one only."""
+        """Return (begin, end) offsets of what may overlap ``[start, end)``, ascending, no block twice."""
         if not 0 <= contig < len(self.contigs):
             return []
         chunks, windows = self.contigs[contig]
@@ -124,7 +124,8 @@ def parse_index(raw: bytes) -> Index:
 
 
 def _parse(raw: bytes) -> Index:
-    min_shift, depth, names, at = _WINDOW_BITS, 5, (), 4
+    min_shift, depth, at = _WINDOW_BITS, 5, 4
+    names: tuple[str, ...] = ()
     if raw[:4] == b"CSI\1":
         min_shift, depth, n_extra = struct.unpack_from("<3i", raw, 4)
         names, at = _tabix_names(raw[16 : 16 + n_extra]), 16 + n_extra

@@ -7,17 +7,17 @@ import os
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
-from genomehub.errors import ResourceError
+from genomehub.errors import NotFoundError, ResourceError
 
 #: Bytes that are read and sent at a time; what one running download holds in memory.
 PIECE_BYTES = 1 << 18
 
 
 class RangeReader(Protocol):
-    """Bytes of one file; ``identity`` changes when its content does (as far as the place can tell)."""
+    """Bytes of one file, local or in an object store; safe to use from several threads."""
 
-    size: int
-    identity: tuple[object, ...]
+    @property
+    def size(self) -> int: ...
 
     def read(self, start: int, end: int) -> bytes:
         """Return bytes ``[start, end)``, fewer at the end of the file."""
@@ -26,18 +26,29 @@ class RangeReader(Protocol):
         """Give the file back."""
 
 
-#: Opens a place (a path, or what the storage calls its objects), or raises FileNotFoundError.
+#: Opens a location of the catalogue, or raises NotFoundError.
 Opener = Callable[[str], RangeReader]
 
 
 class PosixReader:
-    """A file of a file system, read at any place by any number of threads."""
+    """A file of a file system.
+
+    Raises
+    ------
+    NotFoundError
+        It is not there.
+    ResourceError
+        It cannot be read.
+    """
 
     def __init__(self, path: str) -> None:
-        self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        state = os.fstat(self._descriptor)
-        self.size = state.st_size
-        self.identity: tuple[object, ...] = (path, state.st_mtime_ns, state.st_size)
+        try:
+            self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError as error:
+            raise NotFoundError("the file is not where it was registered; tell the hub's staff.") from error
+        except OSError as error:
+            raise ResourceError(f"{path}: cannot be read ({error.strerror}). Check its rights.") from error
+        self.size = os.fstat(self._descriptor).st_size
 
     def read(self, start: int, end: int) -> bytes:
         """Return bytes ``[start, end)``, fewer at the end of the file."""

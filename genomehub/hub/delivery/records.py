@@ -21,9 +21,7 @@ _REFERENCE_OPERATIONS = np.array([1, 0, 1, 1, 0, 0, 0, 1, 1] + [0] * 7, dtype=np
 _UNMAPPED = 4
 _END = re.compile(rb"(?:^|;)END=(-?\d+)")
 _CONTIG = re.compile(r"##contig=<(.*)>\s*")
-_ID, _LENGTH, _IDX = (
-    re.compile(rf"(?:^|,){key}=(\"[^\"]*\"|[^,]*)") for key in ("ID", "length", "IDX")
-)
+_ID, _LENGTH, _IDX = (re.compile(rf"(?:^|,){key}=(\"[^\"]*\"|[^,]*)") for key in ("ID", "length", "IDX"))
 
 
 class Found(NamedTuple):
@@ -80,7 +78,8 @@ class BamRecords:
                 contigs.append((name, int(_I32.unpack_from(data, at)[0])))
                 at += 4
         except struct.error:
-            return _incomplete(data)
+            _check_length(data)
+            return None
         return Heading(at, tuple(contigs))
 
     def walk(self, data: bytes, at: int) -> Iterator[Found]:
@@ -113,7 +112,8 @@ class BcfRecords:
         if len(data) >= 5 and data[:4] != b"BCF\2":
             raise StoreError("a file is not BCF as its kind says; register it under its own kind.")
         if len(data) < 9 or len(data) < (end := 9 + _I32.unpack_from(data, 5)[0]):
-            return _incomplete(data)
+            _check_length(data)
+            return None
         return Heading(end, contigs_of(data[9:end].split(b"\0")[0].decode(errors="replace")))
 
     def walk(self, data: bytes, at: int) -> Iterator[Found]:
@@ -145,7 +145,8 @@ class VcfRecords:
         at = data.find(b"\n#CHROM")
         end = data.find(b"\n", at + 1) + 1 if at >= 0 else 0
         if not end:
-            return _incomplete(data)
+            _check_length(data)
+            return None
         return Heading(end, contigs_of(data[:end].decode(errors="replace")))
 
     def walk(self, data: bytes, at: int) -> Iterator[Found]:
@@ -169,8 +170,8 @@ class VcfRecords:
         return found.position + len(columns[3])
 
 
-def _incomplete(data: bytes) -> None:
-    """The header goes on behind ``data``, within reason."""
+def _check_length(data: bytes) -> None:
+    """Refuse a header that goes on and on behind ``data``."""
     if len(data) > _LARGEST_HEADER:
         raise StoreError(f"a header is longer than {_LARGEST_HEADER} bytes; verify the file.")
 

@@ -61,11 +61,15 @@ class Head:
 
 @dataclasses.dataclass(frozen=True)
 class BgzfSource:
-    """A BAM, BCF or VCF file and its index (None: only header and whole file can be had)."""
+    """A BAM, BCF or VCF file and its index (None: only header and whole file can be had).
+
+    identity : of the content, so that many readers share what was read of header and index
+    """
 
     format: str
     reader: RangeReader
     index_reader: RangeReader | None
+    identity: tuple[object, ...]
 
     @functools.cached_property
     def index(self) -> Index | None:
@@ -73,13 +77,15 @@ class BgzfSource:
         reader = self.index_reader
         if reader is None:
             return None
-        index: Index = _INDEXES.get(reader.identity, lambda: parse_index(reader.read(0, reader.size)))
+        index: Index = _INDEXES.get(
+            (*self.identity, reader.size), lambda: parse_index(reader.read(0, reader.size))
+        )
         return index
 
     @functools.cached_property
     def head(self) -> Head:
         """The header."""
-        head: Head = _HEADS.get((self.format, *self.reader.identity), self._read_head)
+        head: Head = _HEADS.get((self.format, *self.identity), self._read_head)
         return head
 
     @functools.cached_property

@@ -7,6 +7,7 @@ from genomehub.hub.service.routes import (
     audit,
     datasets,
     drs,
+    files,
     health,
     htsget,
     ingest,
@@ -15,6 +16,7 @@ from genomehub.hub.service.routes import (
     permits,
     refget,
     search,
+    seqcol,
     studies,
     uploads,
 )
@@ -32,7 +34,9 @@ ROUTERS: tuple[APIRouter, ...] = (
     permits.router,
     audit.router,
     drs.router,
+    files.router,
     htsget.router,
     refget.router,
+    seqcol.router,
     pages.router,
 )
