@@ -64,6 +64,8 @@ def find_version(session: Session, gate: Gate, name: str) -> models.Entry | None
     """
     if parse_name(name) is not None:
         return find_entry(session, name)
+    if "\0" in name:  # which PostgreSQL cannot be asked for
+        return None
     matching = (models.Dataset.uuid == name) | (models.Dataset.name == name)
     found = [
         dataset
