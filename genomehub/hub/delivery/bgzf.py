@@ -19,7 +19,7 @@ BLOCK_BYTES = 0xFF00
 EOF_BLOCK = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
 _HEAD = struct.Struct("<4BI2BH")
 _FIELD = struct.Struct("<2sH")
-_WINDOW = 1 << 18
+_FIRST_WINDOW, _WINDOW = 1 << 15, 1 << 18  # bytes read ahead: few for a small region, more as it goes on
 _LEVEL = 1  # cut blocks are a few at the edges of a region
 
 
@@ -28,7 +28,7 @@ class Blocks:
 
     def __init__(self, reader: RangeReader, offset: int, until: int) -> None:
         self._reader, self._until = reader, until
-        self._buffer, self._origin = b"", offset
+        self._buffer, self._origin, self._window = b"", offset, _FIRST_WINDOW
         self.begin = self.offset = offset
 
     def next(self) -> bytes:
@@ -53,7 +53,8 @@ class Blocks:
         """Return up to ``n_bytes`` at the offset, without moving on."""
         at = self.offset - self._origin
         if at + n_bytes > len(self._buffer):
-            end = max(self.offset + n_bytes, min(self._until, self.offset + _WINDOW))
+            end = max(self.offset + n_bytes, min(self._until, self.offset + self._window))
+            self._window = min(2 * self._window, _WINDOW)
             self._buffer = self._buffer[at:]
             self._buffer += self._reader.read(self.offset + len(self._buffer), end)
             self._origin, at = self.offset, 0

@@ -1,5 +1,7 @@
 """GA4GH refget 2.0: sequences of the hub's reference genomes by their digests, for everybody."""
 
+import json
+import re
 from collections.abc import Iterator
 from typing import Annotated, Any
 
@@ -23,6 +25,7 @@ _JSON = f"application/vnd.ga4gh.refget.v{VERSION}+json"
 _TEXTS = (_TEXT, "text/plain", "text/vnd.ga4gh.refget.v1.0.0+plain", "text/*", "*/*")
 _JSONS = (_JSON, "application/json", "application/vnd.ga4gh.refget.v1.0.0+json", "application/*", "*/*")
 _PIECE = 1 << 20
+_REVERSED = re.compile(r"bytes=\d{1,18}-\d{1,18}")
 _OPEN = {"Access-Control-Allow-Origin": "*"}
 
 
@@ -152,24 +155,23 @@ def sequence(
 
 
 def _bounds(start: int | None, end: int | None, length: int) -> tuple[int, int]:
-    if start is not None and start >= length:
-        if end is not None and start > end:
-            raise RangeError(f"start {start}: the sequence is {length} bp long.")
-        raise ConfigError(f"start {start}: the sequence is {length} bp long.")
+    """Return what start and end mean; which error is which is settled by GA4GH's compliance suite."""
     first, behind = start or 0, length if end is None else end
+    if end is None and first > length:
+        raise ConfigError(f"start {first}: the sequence is {length} bp long.")
+    if (first and first >= length) or behind > length:
+        raise RangeError(f"start {first}, end {behind}: the sequence is {length} bp long.")
     if first > behind:
         raise NotSupportedError(f"start {first} is behind end {behind}: no sequence here is circular.")
-    if behind > length:
-        raise ConfigError(f"end {behind}: the sequence is {length} bp long.")
     return first, behind
 
 
 def _span(header: str, length: int) -> tuple[int, int]:
     span = parse_span(header, length)
+    if span is None and _REVERSED.fullmatch(header):
+        raise RangeError(f"Range {header[:60]!r}: the last base is before the first.")
     if span is None:
-        raise ConfigError(
-            f"Range {header[:60]!r}: 'bytes=FIRST-LAST' is expected, once, the last one not before."
-        )
+        raise ConfigError(f"Range {header[:60]!r}: 'bytes=FIRST-LAST' is expected, once.")
     return span
 
 
@@ -191,6 +193,4 @@ def _accepted(accept: str | None, given: tuple[str, ...]) -> None:
 
 
 def _json(body: dict[str, Any]) -> Response:
-    import json
-
     return Response(json.dumps(body), headers=_OPEN, media_type=f"{_JSON}; charset=us-ascii")
