@@ -1,6 +1,6 @@
 """GA4GH sequence collections 1.0: which sequences the hub's reference genomes hold, for everybody."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
@@ -98,7 +98,7 @@ def service_info(hub: HubDependency) -> JSONResponse:
 
 @router.get("/collection/{digest}", responses=_ERRORS)
 def collection(
-    hub: HubDependency, digest: DigestPath, level: Annotated[Literal[1, 2], Query()] = 2
+    hub: HubDependency, digest: DigestPath, level: Annotated[int, Query(ge=1, le=2)] = 2
 ) -> JSONResponse:
     """Return a collection: arrays (level 2), or their digests (level 1)."""
     genome = references(hub).collection(digest)
