@@ -45,6 +45,7 @@ from genomehub.hub.models.catalogue import (
     StageCost,
 )
 from genomehub.hub.models.descriptions import Description, Publication
+from genomehub.hub.models.files import FileMember
 from genomehub.hub.models.search import SearchDocument, SearchStale, SearchValue, SearchWord
 from genomehub.hub.models.uploads import FileContent, SeenFile, UploadFile, UploadSession
 
@@ -68,6 +69,7 @@ __all__ = [
     "Event",
     "File",
     "FileContent",
+    "FileMember",
     "Identity",
     "LoginSession",
     "Measure",

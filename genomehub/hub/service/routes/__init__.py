@@ -7,6 +7,7 @@ from genomehub.hub.service.routes import (
     audit,
     datasets,
     drs,
+    files,
     health,
     htsget,
     ingest,
@@ -17,6 +18,7 @@ from genomehub.hub.service.routes import (
     permits,
     refget,
     search,
+    seqcol,
     studies,
     uploads,
 )
@@ -36,7 +38,9 @@ ROUTERS: tuple[APIRouter, ...] = (
     passports.router,
     audit.router,
     drs.router,
+    files.router,
     htsget.router,
     refget.router,
+    seqcol.router,
     pages.router,
 )

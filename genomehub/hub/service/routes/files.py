@@ -1,0 +1,128 @@
+"""Whole files: by token, or by a signed link that holds for minutes; resumable."""
+
+import base64
+import contextlib
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Path, Request, Response
+
+from genomehub.hub.access.gate import Action, Gate
+from genomehub.hub.access.principals import Principal
+from genomehub.hub.delivery import guard
+from genomehub.hub.delivery.objects import Objects, find_entry, list_folders, location, parse_name
+from genomehub.hub.delivery.ranges import pieces
+from genomehub.hub.delivery.regions import RangeError
+from genomehub.hub.delivery.spans import parse_span
+from genomehub.hub.service.context import Hub
+from genomehub.hub.service.deliveries import cross_origin, links, opener, preflight, watched
+from genomehub.hub.service.dependencies import HubDependency, PrincipalDependency
+from genomehub.hub.service.problems import problem
+
+router = APIRouter(prefix="/files", tags=["files"])
+
+_ANSWERS: dict[int | str, dict[str, object]] = {
+    200: {"description": "the file", "content": {"application/octet-stream": {}}},
+    206: {"description": "the range", "content": {"application/octet-stream": {}}},
+    401: {"description": "not logged in, or the link has ended"},
+    403: {"description": "no permit"},
+    404: {"description": "no such file"},
+    416: {"description": "nothing of the range is there"},
+}
+IdPath = Annotated[str, Path(max_length=1000, description="identifier of a file, as DRS gives it")]
+RangeHeader = Annotated[str | None, Header(alias="range", max_length=1000)]
+IfRange = Annotated[str | None, Header(alias="if-range", max_length=200)]
+IfNoneMatch = Annotated[str | None, Header(alias="if-none-match", max_length=2000)]
+
+
+@router.api_route("/{id}", methods=["GET", "HEAD"], responses=_ANSWERS, response_class=Response)
+def get_file(
+    hub: HubDependency,
+    principal: PrincipalDependency,
+    request: Request,
+    id: IdPath,
+    range: RangeHeader = None,
+    if_range: IfRange = None,
+    if_none_match: IfNoneMatch = None,
+) -> Response:
+    """Return a file's bytes to who may read it; ranges and HEAD as RFC 9110 has them."""
+    return _answer(hub, principal, request, id, range, if_range, if_none_match)
+
+
+@router.api_route("/{token}/{name}", methods=["GET", "HEAD"], responses=_ANSWERS, response_class=Response)
+def get_linked_file(
+    hub: HubDependency,
+    request: Request,
+    token: Annotated[str, Path(max_length=4000)],
+    name: Annotated[str, Path(max_length=1000, description="for the reader; the token says which file")],
+    range: RangeHeader = None,
+    if_range: IfRange = None,
+    if_none_match: IfNoneMatch = None,
+) -> Response:
+    """Return a file's bytes to who has a link to it, while they may read it."""
+    said = links(hub, "file").read(token)
+    principal = guard.person(hub.database, said["person"])
+    return _answer(hub, principal, request, said["object"], range, if_range, if_none_match)
+
+
+@router.options("/{token}/{name}", status_code=204)
+def may_fetch(request: Request, token: str, name: str) -> Response:
+    """Answer a browser that asks whether a page of another site may ask."""
+    return Response(status_code=204, headers=preflight(request))
+
+
+def _answer(
+    hub: Hub,
+    principal: Principal,
+    request: Request,
+    id: str,
+    range: str | None,
+    if_range: str | None,
+    if_none_match: str | None,
+) -> Response:
+    with contextlib.ExitStack() as stack:
+        with hub.database.read() as session:
+            entry = find_entry(session, id)
+            Gate(session, principal, hub.clock()).require(
+                Action.READ, None if entry is None else entry.dataset, id
+            )
+        parsed = parse_name(id)
+        if parsed is not None and parsed.member:
+            list_folders(hub.database, parsed.digest)
+        with hub.database.read() as session:
+            found = Objects(session).find(id)
+            if found is None or found.file is None or found.parts is not None:
+                return problem(404, f"{id[:80]!r}: is no file; a bundle's files are fetched one by one.")
+            place = location(hub.database, found.file) + (f"/{found.member}" if found.member else "")
+            entry_key = found.entry.id, found.entry.dataset_id
+            size, sha256, name, media_type = found.size_bytes, found.sha256, found.name, found.media_type
+        digest = base64.b64encode(bytes.fromhex(sha256)).decode()
+        headers = {
+            "ETag": f'"{sha256}"', "Accept-Ranges": "bytes", "Repr-Digest": f"sha-256=:{digest}:",
+            "Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "private, no-cache",
+        } | cross_origin(request)  # fmt: skip
+        if if_none_match is not None and headers["ETag"] in if_none_match:
+            return Response(status_code=304, headers=headers)
+        usable = range if if_range in (None, headers["ETag"]) else None
+        try:
+            span = None if usable is None else parse_span(usable, size)
+        except RangeError as error:
+            refused = problem(416, str(error))
+            refused.headers["Content-Range"] = f"bytes */{size}"
+            return refused
+        start, end = span or (0, size)
+        headers["Content-Length"] = str(end - start)
+        if span is not None:
+            headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
+        status = 200 if span is None else 206
+        if request.method == "HEAD":
+            return Response(status_code=status, headers=headers, media_type=media_type)
+        reader = opener(hub)(place)
+        stack.callback(reader.close)
+        if reader.size != size:
+            return problem(503, "the file is not what was registered; tell the hub's staff.")
+        parts = pieces(reader, start, end)
+        detail = {"object": id, "start": start, "end": end}
+        return watched(
+            hub, principal, entry_key, parts, stack.pop_all().close, "download", detail,
+            status_code=status, headers=headers, media_type=media_type,
+        )  # fmt: skip
