@@ -41,9 +41,8 @@ class _NoDatabase:
 
 
 DOCUMENT = create_app(Hub(Settings(), _NoDatabase(), "x" * 32)).openapi()
-OPERATIONS = [
-    (path, method) for path, operations in DOCUMENT["paths"].items() for method in operations
-]  # fmt: skip
+#: Sorted: each process of the suite must see the same order.
+OPERATIONS = sorted((path, method) for path, operations in DOCUMENT["paths"].items() for method in operations)
 
 
 @pytest.fixture(scope="module")
