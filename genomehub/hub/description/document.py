@@ -44,7 +44,9 @@ Text = Annotated[dict[Language, Words], Field(max_length=30)]
 #: Kept letter by letter, since it is a name: ``http://loinc.org`` and ``http://loinc.org/`` are two.
 Iri = Annotated[str, StringConstraints(max_length=2_000), AfterValidator(_iri)]
 Iris = Annotated[list[Iri], Field(max_length=200)]
-Email = Annotated[str, StringConstraints(max_length=254, pattern=r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9.-]+$")]
+Email = Annotated[
+    str, StringConstraints(max_length=254, pattern=r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9.-]+$")
+]
 Count = Annotated[int, Field(ge=0, le=10**15)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
 

@@ -36,7 +36,7 @@ class Field:
 @functools.cache
 def _content() -> dict[str, Any]:
     text = resources.files(__package__).joinpath("fields.yaml").read_text(encoding="utf-8")
-    content: dict[str, Any] = yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
+    content: dict[str, Any] = yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     return content
 
 

@@ -225,7 +225,9 @@ AGENT = Shape(
         Term("contact", CV.contactPoint, Parts(CONTACT_POINT)),
         Term("kind", DCT.type, _PUBLISHER_TYPE, ((HEALTH.publisherType, _PUBLISHER_TYPE),)),
         Term("note", HEALTH.publisherNote, Texts(), ((DCT.description, Texts(single=True)),)),
-        Term("trusted", HEALTH.trustedDataHolder, Values(XSD.boolean, parse=lambda text: text in ("true", "1"))),
+        Term(
+            "trusted", HEALTH.trustedDataHolder, Values(XSD.boolean, parse=lambda text: text in ("true", "1"))
+        ),
     ),
     _mailbox,
 )
@@ -321,7 +323,11 @@ DATASET = Shape(
         Term("version_label", DCAT.version, Values()),
         Term("version_notes", ADMS.versionNotes, Texts()),
         Term("keywords", DCAT.keyword, Keywords()),
-        Term("languages", DCT.language, Links((DCT.LinguisticSystem,), "languages", to=_language_iri, back=_language)),
+        Term(
+            "languages",
+            DCT.language,
+            Links((DCT.LinguisticSystem,), "languages", to=_language_iri, back=_language),
+        ),
         Term("publisher", DCT.publisher, Parts(AGENT)),
         Term("holder", GEODCATAP.custodian, Parts(AGENT)),
         Term("creators", DCT.creator, Parts(AGENT, several=True)),

@@ -150,7 +150,9 @@ def parse_turtle(content: bytes) -> Graph:
     try:
         graph.parse(data=text, format="turtle", publicID=_NO_BASE)
     except BadSyntax as error:
-        raise InputError(f"the description is no Turtle: line {error.lines + 1}: {_reason(error)}.") from error
+        raise InputError(
+            f"the description is no Turtle: line {error.lines + 1}: {_reason(error)}."
+        ) from error
     except RecursionError as error:
         raise InputError("the description nests too deeply to be read. Give its nodes names.") from error
     except (ParserError, ValueError, IndexError, AttributeError, AssertionError, KeyError) as error:
@@ -213,9 +215,7 @@ def _subject(graph: Graph) -> Node:
         if (node, DCT.title, None) in graph or (node, DCT.identifier, None) in graph
     }
     if not described:
-        raise InputError(
-            "the description has no data set. Give one node 'a dcat:Dataset' with a dct:title."
-        )
+        raise InputError("the description has no data set. Give one node 'a dcat:Dataset' with a dct:title.")
     if len(described) > 1:
         names = ", ".join(sorted(f"<{node}>" for node in described)[:_LOST_SHOWN])
         raise InputError(
@@ -312,6 +312,4 @@ def _drop(values: Any, place: tuple[int | str, ...]) -> None:
 def _fault(place: tuple[int | str, ...], message: str) -> Note:
     path = ".".join(str(step + 1) if isinstance(step, int) else step for step in place)
     reason = message.removeprefix("Value error, ").removesuffix(".")
-    return Note(
-        path, f"{path}: is not kept: {reason}.", f"{path} : valeur non conservée ({reason})."
-    )
+    return Note(path, f"{path}: is not kept: {reason}.", f"{path} : valeur non conservée ({reason}).")

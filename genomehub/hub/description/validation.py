@@ -94,7 +94,9 @@ def validate(
 
 def conforms(graph: Graph, profile: str) -> tuple[bool, str]:
     """Return whether a graph satisfies a profile, and SHACL's own report."""
-    agrees, _graph, text = pyshacl.validate(graph, shacl_graph=_shapes(profile), inference="none", advanced=False)
+    agrees, _graph, text = pyshacl.validate(
+        graph, shacl_graph=_shapes(profile), inference="none", advanced=False
+    )
     return agrees, text
 
 
@@ -118,7 +120,9 @@ def _results(out: Writer, shapes: Graph) -> list[tuple[str, dict[str, str]]]:
             found += _inside(out, report, shapes, result, inner)
         else:
             found.append((_field(out, report, focus, result), _rule(report, shapes, result, component)))
-    return sorted({(field, rule["en"]): (field, rule) for field, rule in found}.values(), key=lambda one: one[0])
+    return sorted(
+        {(field, rule["en"]): (field, rule) for field, rule in found}.values(), key=lambda one: one[0]
+    )
 
 
 def _inside(

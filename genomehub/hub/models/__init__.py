@@ -38,12 +38,12 @@ from genomehub.hub.models.catalogue import (
     Sample,
     StageCost,
 )
-from genomehub.hub.models.descriptions import Description, Publication
+from genomehub.hub.models.descriptions import Description, Publication, Push
 
 __all__ = [
     "DIGEST_LENGTH", "NAME_LENGTH", "SCHEMA_VERSION", "VERSION_TABLE", "AccessRequest",
     "AccessRequestDataset", "ApiToken", "CatalogueInfo", "Dataset", "Description", "Entry", "EntryParent",
     "EntrySample", "Event", "File", "Identity", "Measure", "Measurement", "Model", "Permit",
-    "PermitDataset", "PermitPerson", "Person", "Project", "Publication", "Reference", "RoleGrant",
-    "Sample", "StageCost", "Study", "StudyMember", "UtcTime",
+    "PermitDataset", "PermitPerson", "Person", "Project", "Publication", "Push", "Reference",
+    "RoleGrant", "Sample", "StageCost", "Study", "StudyMember", "UtcTime",
 ]  # fmt: skip

@@ -36,6 +36,9 @@ class Settings(BaseSettings):
         None, description="where uploads go: a folder or s3://BUCKET/PREFIX; by default beside the catalogue"
     )
     references: list[Path] = Field([], description="reference directories that are served and recognised")
+    profiles: list[Literal["dcat-ap", "healthdcat-ap", "hdh"]] = Field(
+        ["dcat-ap", "healthdcat-ap", "hdh"], description="that a description must satisfy to be published"
+    )
     default_language: Literal["en", "fr"] = Field("en", description="of pages, where a browser asks for none")
     max_body_bytes: int = Field(16 * 2**20, description="largest body of a request, uploads apart")
     max_page: int = Field(200, description="most rows in a page of an answer")
