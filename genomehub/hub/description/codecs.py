@@ -9,6 +9,7 @@ import dataclasses
 import re
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any, Protocol
 
 from rdflib import RDF, BNode, Graph, Literal, URIRef
@@ -212,7 +213,7 @@ class Values:
     def write(self, out: Writer, subject: Node, predicate: URIRef, value: Any, path: str) -> None:
         for one in value if self.several else (value,):
             shown = str(one).lower() if isinstance(one, bool) else one
-            shown = repr(one) if isinstance(one, float) else str(shown)
+            shown = format(Decimal(repr(one)), "f") if isinstance(one, float) else str(shown)
             out.add(subject, predicate, Literal(shown, datatype=self.datatype))
 
     def read(self, source: Reader, subject: Node, predicate: URIRef, path: str) -> Any:
@@ -252,7 +253,7 @@ def _day(source: Reader, value: Node, path: str) -> date | None:
     text = str(value)
     for form in ("%Y-%m-%d", "%Y-%m", "%Y"):
         try:
-            day = datetime.strptime(text, form).date()  # noqa: DTZ007: a day has no zone
+            day = datetime.strptime(text, form).date()
         except ValueError:
             continue
         if form != "%Y-%m-%d":

@@ -70,7 +70,7 @@ def to_schema_org(document: DatasetDescription, iri: str, page: str, catalogue: 
 
 
 def to_croissant(document: DatasetDescription, iri: str, page: str) -> dict[str, Any]:
-    """Return a Croissant 1.0 description as JSON-LD; forms without a SHA-256 (folders) are not files of it."""
+    """Return a Croissant 1.0 description as JSON-LD; forms without SHA-256 (folders) are no files of it."""
     files = [form for form in document.distributions if form.sha256]
     made: dict[str, Any] = {
         "@context": _CONTEXT,

@@ -1,7 +1,7 @@
 """What the engine knows fills the description: reference, samples, counts, QC, files, sizes, dates.
 
-What people wrote is kept as they wrote it; the engine's part is laid under it each time it is shown, so that it
-follows the data. Names of samples and files, which may name people, are never taken.
+What people wrote is kept as they wrote it; the engine's part is laid under it each time it is shown, so that
+it follows the data. Names of samples and files, which may name people, are never taken.
 """
 
 from collections.abc import Iterable
@@ -142,7 +142,7 @@ def _under(written: dict[str, Any], known: dict[str, Any]) -> dict[str, Any]:
 
 
 def shown(document: DatasetDescription) -> DatasetDescription:
-    """Return the description as others may see it: numbers of people below the smallest count are left out."""
+    """Return the description as others may see it: without numbers of people below the smallest count."""
     least = document.minimum_count
     changes: dict[str, Any] = {}
     if document.n_individuals is not None and document.n_individuals < least:

@@ -1,8 +1,8 @@
 """Which term of which standard each field of the document is: the one table for export and import.
 
-It serves HealthDCAT-AP Release 8, the French Health Data Hub's deployed profile and DCAT-AP 3.0.1 with one graph:
-where two profiles name the same thing differently, both names are written. They contradict each other in one
-place only, the values of codes; ``to_graph(..., for_hdh=True)`` writes those in the French way.
+It serves HealthDCAT-AP Release 8, the French Health Data Hub's deployed profile and DCAT-AP 3.0.1 with one
+graph: where two profiles name the same thing differently, both names are written. They contradict each other
+in one place only, the values of codes; ``to_graph(..., for_hdh=True)`` writes those in the French way.
 """
 
 from functools import partial
@@ -128,8 +128,9 @@ class Formats:
             return kind
         if not found:
             return None
-        labels = [] if isinstance(found[0], Literal) else source.objects(found[0], RDFS.label)
-        return str(labels[0]) if labels else vocabulary("file-types").code(str(found[0])) or str(found[0])
+        code = vocabulary("file-types").code(str(found[0]))
+        named = code is None and (found[0], RDFS.label, None) in source.graph
+        return str(source.objects(found[0], RDFS.label)[0]) if named else code or str(found[0])
 
 
 class Standards:
@@ -141,7 +142,7 @@ class Standards:
         self._links.write(out, subject, predicate, value, path)
 
     def read(self, source: Any, subject: Node, predicate: URIRef, path: str) -> Any:
-        told = {value for value in source.graph.objects(subject, predicate)}
+        told = set(source.graph.objects(subject, predicate))
         kinds = [str(kind) for kind in source.graph.objects(subject, OURS.kind)]
         edam = {FORMATS + str(KINDS[kind][1]) for kind in kinds if kind in KINDS}
         found = self._links.read(source, subject, predicate, path) if told else None
@@ -174,7 +175,7 @@ class Tables:
         self.tables.write(out, group, CSVW.table, value, path)
 
     def read(self, source: Any, subject: Node, predicate: URIRef, path: str) -> Any:
-        tables = []
+        tables: list[Any] = []
         for group in source.objects(subject, predicate):
             source.objects(group, DCT.title)  # repeats the data set's
             tables += self.tables.read(source, group, CSVW.table, path) or []
@@ -295,7 +296,7 @@ GENOME = Shape(
         Term("reference", OURS.reference, Values()),
         Term("reference_name", OURS.referenceName, Values()),
         Term("n_samples", OURS.numberOfSamples, _COUNT()),
-        Term("mean_depth", OURS.meanDepth, Values(XSD.double, parse=float)),
+        Term("mean_depth", OURS.meanDepth, Values(XSD.decimal, parse=float)),
         Term("caller", OURS.caller, Values()),
         Term("aligner", OURS.aligner, Values()),
         Term("kinds", OURS.kind, Values(several=True)),
@@ -306,7 +307,7 @@ QUALITY = Shape(
     (DQV.QualityMeasurement,),
     (
         Term("name", DQV.isMeasurementOf, Inner((DQV.Metric,), RDFS.label, Values())),
-        Term("value", DQV.value, Values(XSD.double, parse=float)),
+        Term("value", DQV.value, Values(XSD.decimal, parse=float)),
         Term("unit", OURS.unit, Values()),
     ),
 )

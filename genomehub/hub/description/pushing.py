@@ -1,4 +1,4 @@
-"""Pushing a description upward: a local hub tells the national catalogue, with that catalogue's three verbs."""
+"""Pushing a description upward: a local hub tells the national catalogue, with that catalogue's own verbs."""
 
 import dataclasses
 import hashlib
@@ -60,8 +60,8 @@ class Target:
             answer = self._client.request(method, path, content=content, params=query, headers=headers)
         except httpx.HTTPError as error:
             raise ResourceError(
-                f"{self.address}: gave no answer ({type(error).__name__}). Try again later; sending twice does "
-                "no harm."
+                f"{self.address}: gave no answer ({type(error).__name__}). Try again later; sending "
+                "twice does no harm."
             ) from error
         if answer.is_success:
             return self._identifier(answer)
@@ -72,7 +72,8 @@ class Target:
             return str(answer.json()["id"])
         except (ValueError, KeyError, TypeError) as error:
             raise InputError(
-                f"{self.address}: answered {answer.status_code} without an 'id'. Is it a catalogue with /ingest?"
+                f"{self.address}: answered {answer.status_code} without an 'id'. "
+                "Is it a catalogue with /ingest?"
             ) from error
 
     def _refused(self, answer: httpx.Response) -> GenomehubError:

@@ -38,7 +38,7 @@ MAX_STATEMENTS = 50_000
 MAX_SECONDS = 10.0
 
 #: Relative IRIs resolve below this, and so are found.
-_NO_BASE = "urn:genomehub:no-base/"
+_NO_BASE = "http://no-base.invalid/"
 _LOST_SHOWN = 3
 _AGENTS = ("publisher", "holder", "hdab", "hdab_coordinator")
 
@@ -112,7 +112,7 @@ class _Bounded(Graph):
         super().__init__(bind_namespaces="none")
         self._deadline, self._left = deadline, MAX_STATEMENTS
 
-    def add(self, triple: Any) -> Graph:
+    def add(self, triple: Any) -> "_Bounded":
         self._left -= 1
         if self._left < 0:
             raise TooLargeError(
@@ -122,7 +122,8 @@ class _Bounded(Graph):
             raise TooLargeError(
                 f"the description took more than {MAX_SECONDS:.0f} s to read. Send a simpler one."
             )
-        return super().add(triple)
+        super().add(triple)
+        return self
 
 
 def parse_turtle(content: bytes) -> Graph:
@@ -219,7 +220,8 @@ def _subject(graph: Graph) -> Node:
     if len(described) > 1:
         names = ", ".join(sorted(f"<{node}>" for node in described)[:_LOST_SHOWN])
         raise InputError(
-            f"the description has {len(described)} data sets ({names[:200]}); one is expected. Send each by itself."
+            f"the description has {len(described)} data sets ({names[:200]}); one is expected. "
+            "Send each by itself."
         )
     return described.pop()
 

@@ -289,7 +289,7 @@ class Descriptions:
         return self._renewed(self._own(original_id), reading)
 
     def remove(self, original_id: str) -> str:
-        """Take back a description that came by ``ingest``: a draft is no more, a published one is withdrawn."""
+        """Take back what came by ``ingest``: a draft is no more, a published one is withdrawn."""
         self._as_provider()
         dataset = self._own(original_id)
         publication = self._publication(dataset)
@@ -428,7 +428,8 @@ class Descriptions:
         number = newest.version if newest is not None else 0
         if expected is not None and expected != number:
             raise ConflictError(
-                f"the description is at version {number}, not {expected}: someone saved in between. Load it anew."
+                f"the description is at version {number}, not {expected}: someone saved in between. "
+                "Load it anew."
             )
         content = document.model_dump(mode="json", exclude_defaults=True)
         content["title"] = document.title

@@ -1,7 +1,7 @@
 """Does a description satisfy the profiles? Each finding names the form's field, the rule, and what to do.
 
-SHACL decides (``shapes/``); this turns its results into sentences in English and French. Shapes are read once.
-The shapes see what is exported, so a finding is about what other catalogues would get.
+SHACL decides (``shapes/``); this turns its results into sentences in English and French. Shapes are read
+once. They see what is exported, so a finding is about what other catalogues would get.
 """
 
 import dataclasses
@@ -113,7 +113,7 @@ def _results(out: Writer, shapes: Graph) -> list[tuple[str, dict[str, str]]]:
     for result in report.subjects(RDF.type, SH.ValidationResult):
         if result in nested or report.value(result, SH.resultSeverity) != SH.Violation:
             continue
-        inner = [one for one in report.objects(result, SH.detail)]
+        inner = list(report.objects(result, SH.detail))
         focus = report.value(result, SH.focusNode)
         component = report.value(result, SH.sourceConstraintComponent)
         if component == SH.NodeConstraintComponent and inner:

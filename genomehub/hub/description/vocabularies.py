@@ -62,7 +62,7 @@ def vocabularies() -> dict[str, Vocabulary]:
     text = resources.files(__package__).joinpath("vocabularies.yaml").read_text(encoding="utf-8")
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     made = {}
-    for name, content in yaml.load(text, loader).items():  # noqa: S506: a safe loader
+    for name, content in yaml.load(text, loader).items():
         start = f"{content['scheme']}{content['separator']}"
         concepts = {
             str(code): Concept(

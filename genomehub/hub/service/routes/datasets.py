@@ -198,7 +198,7 @@ _REFUSED: dict[int | str, dict[str, Any]] = {
 }  # fmt: skip
 _NOT_VALID: dict[int | str, dict[str, Any]] = {422: {"model": NotValidProblem}}
 _TURTLE_BODY = {"text/turtle": {"schema": {"type": "string"}}}
-_EXPORTS = {
+_EXPORTS: dict[int | str, dict[str, Any]] = {
     200: {
         "content": {
             "text/turtle": {"schema": {"type": "string"}},
@@ -297,7 +297,9 @@ def fields() -> FormAnswer:
         FieldAnswer.model_validate(vars(one) | {"required": list(one.required)})
         for one in part_fields().values()
     ]
-    return FormAnswer(profiles=dict(PROFILES), groups=form_groups(), fields=shown, parts=parts)
+    return FormAnswer(
+        profiles=dict[str, str](PROFILES.items()), groups=form_groups(), fields=shown, parts=parts
+    )
 
 
 @router.get("/api/vocabularies")
@@ -346,7 +348,9 @@ def check(
         document, notes = read.document, read.notes
     with reading(hub, principal) as there:
         found = there.check(document, dataset)
-    valid = {profile: all(profile not in one.profiles for one in found) for profile in PROFILES}
+    valid: dict[str, bool] = {
+        profile: all(profile not in one.profiles for one in found) for profile in PROFILES
+    }
     return ValidationAnswer(
         valid=valid,
         findings=[FindingAnswer.of(one) for one in found],
@@ -366,7 +370,7 @@ def document_of(content: bytes) -> DatasetDescription:
     try:
         return DatasetDescription.model_validate_json(content)
     except ValueError as error:
-        faults = getattr(error, "errors", list)()
+        faults: list[Any] = getattr(error, "errors", list)()
         place = ".".join(str(step) for step in faults[0]["loc"]) if faults else ""
         what = faults[0]["msg"] if faults else "no JSON"
         raise InputError(
@@ -377,7 +381,7 @@ def document_of(content: bytes) -> DatasetDescription:
 @router.get(
     "/api/datasets/{uuid}",
     response_model=DatasetAnswer,
-    responses={**_NOT_FOUND, **_REFUSED, **_EXPORTS},  # type: ignore[dict-item]
+    responses={**_NOT_FOUND, **_REFUSED, **_EXPORTS},
 )
 def dataset(
     request: Request,
