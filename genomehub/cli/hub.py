@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
+from genomehub.cli import hub_descriptions
 from genomehub.cli.options import TerminalProgress, json_option, threads_option, verbosity_options
 from genomehub.errors import ConfigError, StoreError
 
@@ -44,6 +45,9 @@ def command() -> None:
       genomehub hub register --sample NA12878 -r genome.ref NA12878.cram NA12878.vcz
       genomehub hub search NA12878
     """
+
+
+command.add_command(hub_descriptions.push)
 
 
 @command.command()

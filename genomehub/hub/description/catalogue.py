@@ -7,23 +7,23 @@ from rdflib import RDF, Graph, Literal, URIRef
 from genomehub.hub.description.known import EHDS
 from genomehub.hub.description.rdf import to_graph
 from genomehub.hub.description.room import CataloguePage
-from genomehub.hub.description.terms import DCAT, DCATAP, DCT, ELI, FOAF, HYDRA, OURS, XSD, new_graph
+from genomehub.hub.description.terms import CV, DCAT, DCATAP, DCT, ELI, FOAF, HYDRA, OURS, XSD, new_graph
 
 
 def catalogue_graph(
-    page: CataloguePage, base: str, names: tuple[str, str, str], since: datetime | None
+    page: CataloguePage, base: str, names: tuple[str, str, str, str], since: datetime | None
 ) -> Graph:
     """Return a page of the catalogue.
 
     Parameters
     ----------
     page : the data sets; base : the hub's address
-    names : of the hub, of who runs it, and their web page
+    names : of the hub, of who runs it, their web page and e-mail address
     since : what was asked for, kept in the links
     """
     graph = new_graph()
     catalogue, publisher = URIRef(f"{base}/api/catalogue"), URIRef(f"{base}/api/catalogue#publisher")
-    hub, organisation, homepage = names
+    hub, organisation, homepage, email = names
     graph.add((catalogue, RDF.type, DCAT.Catalog))
     graph.add((catalogue, DCT.title, Literal(hub, lang="en")))
     graph.add((catalogue, DCT.description, Literal(f"Genome data sets described at {hub}.", lang="en")))
@@ -34,6 +34,10 @@ def catalogue_graph(
     graph.add((publisher, FOAF.name, Literal(organisation, lang="en")))
     graph.add((publisher, FOAF.homepage, URIRef(homepage)))
     graph.add((URIRef(homepage), RDF.type, FOAF.Document))
+    contact = URIRef(f"{publisher}-contact")
+    graph.add((publisher, CV.contactPoint, contact))
+    graph.add((contact, RDF.type, CV.ContactPoint))
+    graph.add((contact, CV.email, Literal(email)))
     for view in page.views:
         graph.add((catalogue, DCAT.dataset, URIRef(view.subject)))
         for triple in to_graph(view.document, view.subject):

@@ -281,7 +281,7 @@ def catalogue(
     since = None if modified_since is None else _aware(modified_since)
     with reading(hub, ANONYMOUS) as there:
         listed = there.catalogue(page, size, since)
-    names = (settings.name, settings.organisation, settings.organisation_url)
+    names = (settings.name, settings.organisation, settings.organisation_url, settings.contact_email)
     graph = catalogue_graph(listed, settings.public_url.rstrip("/"), names, since)
     return Response(to_turtle(graph), media_type="text/turtle")
 
