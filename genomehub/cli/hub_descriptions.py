@@ -36,27 +36,33 @@ def push(
     """Send a published description to another catalogue; take it back there if it was withdrawn here.
 
     URL is a catalogue that takes POST /ingest/datasets, such as the French Health Data Hub's or another
-    genomehub. DATASET is the data set's identifier. Sending twice does no harm: what has not changed is not
-    sent.
+    genomehub. DATASET is the data set's identifier. What has not changed is not sent again.
 
     \b
     Example:
       genomehub hub push https://catalogue.example.org 0b6d3a1c-6f7e-4a55-9a0e-3f9b52f6a1de --key-file key
     """
+    from sqlalchemy.orm import Session
+
     from genomehub.hub.access.principals import Grant, Principal, Role
     from genomehub.hub.catalogue import Catalogue
     from genomehub.hub.description import pushing
     from genomehub.hub.description.room import Descriptions
     from genomehub.hub.filing import current_actor
 
-    staff = Principal(name=current_actor(), grants=frozenset({Grant(Role.HOLDER)}), means="command line")
+    actor = current_actor()
+    staff = Principal(name=actor, grants=frozenset({Grant(Role.HOLDER)}), means="command line")
     with Catalogue.open(catalogue) as opened, pushing.Target(address, _key(key_file)) as target:
+
+        def room(session: Session) -> Descriptions:
+            base, folder = public_url.rstrip("/"), opened.location.folder
+            return Descriptions(session, staff, datetime.now(UTC), base, folder, ("dcat-ap", "hdh"))
+
+        with opened.database.read() as session:
+            planned = pushing.plan(room(session), dataset, target.address)
+        done = pushing.send(planned, target)
         with opened.database.write() as session:
-            there = Descriptions(
-                session, staff, datetime.now(UTC), public_url.rstrip("/"), opened.location.folder,
-                ("dcat-ap", "hdh"),
-            )  # fmt: skip
-            done = pushing.push(there, dataset, target)
+            pushing.record(room(session), planned, done, target.address, actor)
     if as_json:
         click.echo(json.dumps(dataclasses.asdict(done), indent=2))
     else:

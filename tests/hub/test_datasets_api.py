@@ -7,8 +7,10 @@ import pytest
 from builders.descriptions import na12878, trio
 from rdflib import RDF, Graph, URIRef
 
+from genomehub.hub import models
 from genomehub.hub.description.terms import DCAT, DCT, HYDRA, OURS
 from genomehub.hub.description.validation import conforms
+from genomehub.hub.verification import event_problems
 
 
 def put(world, name="back-room", document=None, person="holder", **query):
@@ -60,9 +62,10 @@ def test_life_cycle__draft_published_withdrawn(world):
     assert (seen["state"], seen["description"]["title"]) == ("withdrawn", {"en": "Newer"})
     assert seen["description"]["distributions"] == []
     assert get(world, "back-room", params={"format": "turtle"}).status_code == 410
-    with world.hub.catalogue as catalogue:
-        actions = [event.action for event in catalogue.events()] if hasattr(catalogue, "events") else []
-    assert not actions or actions[-1] == "withdraw"
+    with world.hub.database.read() as session:
+        last = session.query(models.Event).order_by(models.Event.id.desc()).first()
+        assert (last.action, last.detail) == ("withdraw", {"reason": "consent withdrawn"})
+        assert event_problems(session) == []
 
 
 def test_publish__refuses_with_field_rule_and_remedy(world):
@@ -289,7 +292,10 @@ def test_validate__dry_run(sqlite_world):
     client = sqlite_world.client("researcher")
     answer = client.post("/api/validate", json=trio().model_dump(mode="json")).json()
     assert answer["valid"] == {"dcat-ap": True, "healthdcat-ap": True, "hdh": True}
-    turtle = '@prefix d: <http://www.w3.org/ns/dcat#> . <urn:a> a d:Dataset ; <http://purl.org/dc/terms/title> "x"@en ; <urn:b> 1 .'
+    turtle = (
+        "@prefix d: <http://www.w3.org/ns/dcat#> . <urn:a> a d:Dataset ; <urn:b> 1 ; "
+        '<http://purl.org/dc/terms/title> "x"@en .'
+    )
     answer = client.post("/api/validate", content=turtle, headers={"Content-Type": "text/turtle"}).json()
     assert answer["valid"] == {"dcat-ap": False, "healthdcat-ap": False, "hdh": False}
     assert "is not kept" in answer["notes"][0]["en"]

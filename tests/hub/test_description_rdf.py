@@ -152,7 +152,10 @@ _documents = st.builds(
     analytics=_forms,
     quality=st.lists(
         st.builds(
-            Quality, name=_word, value=st.floats(allow_nan=False, allow_infinity=False), unit=st.none() | _word
+            Quality,
+            name=_word,
+            value=st.floats(allow_nan=False, allow_infinity=False),
+            unit=st.none() | _word,
         ),
         max_size=3,
     ),

@@ -15,6 +15,7 @@ from genomehub.hub.access.people import add_person, grant_role, new_token
 from genomehub.hub.access.principals import Role
 from genomehub.hub.description.pushing import Target
 from genomehub.hub.description.rdf import to_graph, to_turtle
+from genomehub.hub.description.vocabularies import vocabulary
 
 TURTLE = to_turtle(to_graph(trio(), "https://provider.test/trio", for_hdh=True))
 
@@ -64,7 +65,7 @@ def test_client__of_the_french_catalogue(world):
 
         with pytest.raises(hdh.HdhClientError, match="400"):
             client.create_dataset("")
-        with pytest.raises(hdh.HdhClientError, match="422 .*cannot be accepted"):
+        with pytest.raises(hdh.HdhClientError, match=r"422 .*cannot be accepted"):
             client.create_dataset(TURTLE.replace("healthdcatap:hdab ", "healthdcatap:other "))
         with pytest.raises(hdh.HdhAuthError, match="403"):
             hdh.HdhClient(address, world.tokens["researcher"]).create_dataset(TURTLE)
@@ -99,7 +100,7 @@ def test_client__with_its_own_graphs(sqlite_world):
         distributions=[
             model.Distribution(
                 source_urn="urn:1", node_id="1", title="Table", byte_size=10, rights="Sur autorisation.",
-                format_uri="http://publications.europa.eu/resource/authority/file-type/CSV", **forms,
+                is_sample=False, format_uri=vocabulary("file-types").iri("CSV"), **forms,
             )
         ],
         samples=[model.Distribution(source_urn="urn:2", node_id="2", title="S", is_sample=True, **forms)],
@@ -256,8 +257,8 @@ def test_target__tells_what_went_wrong():
         ("none", NotFoundError, "404: no"),
         ("bad", InputError, "422: lacks a title"),
     ):
-        with Target(f"http://x.test/{path}", "k", httpx.MockTransport(answer)) as target:
-            with pytest.raises(error, match=message):
-                target.create("")
+        target = Target(f"http://x.test/{path}", "k", httpx.MockTransport(answer))
+        with target, pytest.raises(error, match=message):
+            target.create("")
     with Target("http://127.0.0.1:9", "k") as target, pytest.raises(ResourceError, match="gave no answer"):
         target.create("")

@@ -60,8 +60,7 @@ class Target:
             answer = self._client.request(method, path, content=content, params=query, headers=headers)
         except httpx.HTTPError as error:
             raise ResourceError(
-                f"{self.address}: gave no answer ({type(error).__name__}). Try again later; sending "
-                "twice does no harm."
+                f"{self.address}: gave no answer ({type(error).__name__}). Try again later."
             ) from error
         if answer.is_success:
             return self._identifier(answer)
@@ -87,64 +86,83 @@ class Target:
         return NotFoundError(sentence) if answer.status_code == 404 else InputError(sentence)
 
 
-def push(there: Descriptions, uuid: str, target: Target) -> Pushed:
-    """Send a published data set's description, or take back one that was withdrawn.
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What is to be sent: nothing is written or locked while another catalogue answers.
+
+    remote_id : what it calls the data set, if it has it; turtle : None to take it back
+    """
+
+    uuid: str
+    remote_id: str | None
+    turtle: str | None
+    changed: bool
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of what is sent."""
+        return hashlib.sha256((self.turtle or "").encode()).hexdigest()
+
+
+def plan(there: Descriptions, uuid: str, address: str) -> Plan:
+    """Return what another catalogue is to be sent of a data set.
 
     Raises
     ------
     NotValidError
-        The French profile asks for more; nothing is sent.
+        The French profile asks for more.
     InputError
         The data set is not published.
     """
     view = there.view(uuid)
-    dataset = there.session.scalars(select(models.Dataset).where(models.Dataset.uuid == uuid)).one()
-    known = there.session.scalar(
-        select(models.Push).where(
-            models.Push.dataset_id == dataset.id, models.Push.target == target.address[:200]
-        )
-    )
+    known = _known(there, uuid, address)
+    remote_id = None if known is None else known.remote_id
     if view.state == "withdrawn" and known is not None:
-        done = Pushed("removed", target.remove(known.remote_id))
-        there.session.delete(known)
-    elif view.state != "published":
+        return Plan(uuid, remote_id, None, True)
+    if view.state != "published":
         raise InputError(
             f"{uuid}: is {view.state}; only published descriptions are pushed. Publish it first."
         )
+    findings = validate(view.document, view.subject, ("dcat-ap", "hdh"))
+    if findings:
+        raise NotValidError.of(findings)
+    made = Plan(uuid, remote_id, to_turtle(to_graph(view.document, view.subject, for_hdh=True)), True)
+    return dataclasses.replace(made, changed=known is None or known.digest != made.digest)
+
+
+def send(plan: Plan, target: Target) -> Pushed:
+    """Send what is planned."""
+    if not plan.changed:
+        return Pushed("unchanged", str(plan.remote_id))
+    if plan.turtle is None:
+        return Pushed("removed", target.remove(str(plan.remote_id)))
+    if plan.remote_id is None:
+        return Pushed("created", target.create(plan.turtle))
+    target.update(plan.remote_id, plan.turtle)
+    return Pushed("updated", plan.remote_id)
+
+
+def record(there: Descriptions, plan: Plan, done: Pushed, address: str, actor: str) -> None:
+    """Keep what was sent, and note in the log who sent it."""
+    if done.outcome == "unchanged":
+        return
+    session = there.session
+    dataset = session.scalars(select(models.Dataset).where(models.Dataset.uuid == plan.uuid)).one()
+    known = _known(there, plan.uuid, address)
+    if done.outcome == "removed":
+        session.delete(known)
     else:
-        findings = validate(view.document, view.subject, ("dcat-ap", "hdh"))
-        if findings:
-            raise NotValidError.of(findings)
-        done = _sent(there, view.document, view.subject, dataset, known, target)
-    if done.outcome != "unchanged":
-        log = EventLog(there.session, there.principal.actor, there.now)
-        log.append(
-            "push", dataset, None, {"target": target.address, "outcome": done.outcome, "id": done.remote_id}
-        )
-    return done
+        if known is None:
+            known = models.Push(dataset_id=dataset.id, target=address[:200])
+            session.add(known)
+        known.remote_id, known.digest, known.pushed_at = done.remote_id[:200], plan.digest, there.now
+    detail = {"target": address, "outcome": done.outcome, "id": done.remote_id}
+    EventLog(session, actor, there.now).append("push", dataset, None, detail)
 
 
-def _sent(
-    there: Descriptions,
-    document: object,
-    subject: str,
-    dataset: models.Dataset,
-    known: models.Push | None,
-    target: Target,
-) -> Pushed:
-    turtle = to_turtle(to_graph(document, subject, for_hdh=True))  # type: ignore[arg-type]
-    digest = hashlib.sha256(turtle.encode()).hexdigest()
-    if known is not None and known.digest == digest:
-        return Pushed("unchanged", known.remote_id)
-    if known is None:
-        remote_id = target.create(turtle)
-        there.session.add(
-            models.Push(
-                dataset_id=dataset.id, target=target.address[:200], remote_id=remote_id[:200], digest=digest,
-                pushed_at=there.now,
-            )
-        )  # fmt: skip
-        return Pushed("created", remote_id)
-    target.update(known.remote_id, turtle)
-    known.digest, known.pushed_at = digest, there.now
-    return Pushed("updated", known.remote_id)
+def _known(there: Descriptions, uuid: str, address: str) -> models.Push | None:
+    return there.session.scalar(
+        select(models.Push)
+        .join(models.Dataset, models.Dataset.id == models.Push.dataset_id)
+        .where(models.Dataset.uuid == uuid, models.Push.target == address[:200])
+    )
