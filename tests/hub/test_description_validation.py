@@ -3,6 +3,7 @@
 import importlib.resources
 import re
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from builders.descriptions import na12878, trio
@@ -227,3 +228,11 @@ def test_shapes__are_graphs_with_prefixes_only_of_use():
     for profile in PROFILES:
         agrees, text = conforms(Graph(), profile)
         assert agrees, text
+
+
+def test_validate__threads_do_not_disturb_each_other():
+    documents = [trio(), trio().model_copy(update={"keywords": {}}), trio().model_copy(update={"hdab": None})]
+    alone = [validate(document, SUBJECT) for document in documents]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(lambda document: validate(document, SUBJECT), documents * 4))
+    assert together == alone * 4

@@ -91,7 +91,8 @@ def test_client__with_its_own_graphs(sqlite_world):
     forms = {"access_url": "https://c.test/data", "applicable_legislation": document.legislation}
     made = model.HealthDataset(
         source_urn="urn:li:dataProduct:1", dataset_id="1", identifier="https://c.test/1", title="Jeu",
-        description="Des génomes.", keywords=["génome"], theme=document.themes, dataset_type=document.types[0],
+        description="Des génomes.", keywords=["génome"], theme=document.themes,
+        dataset_type=document.types[0],
         access_rights="http://publications.europa.eu/resource/authority/access-right/NON_PUBLIC",
         applicable_legislation=document.legislation, publisher=agent, hdab=agent, provenance="Biobanque.",
         purpose="Recherche.", health_category=document.health_categories, health_theme=document.health_themes,

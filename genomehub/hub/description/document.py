@@ -137,14 +137,14 @@ class Genome(Part):
     assays : such as "WGS", "WES", "panel"; reference : GA4GH sequence-collection digest
     """
 
-    assays: list[Word] = []
+    assays: Annotated[list[Word], Field(max_length=100)] = []
     reference: Word | None = None
     reference_name: Word | None = None
     n_samples: Count | None = None
     mean_depth: Annotated[Number, Field(ge=0)] | None = None
     caller: Word | None = None
     aligner: Word | None = None
-    kinds: list[Word] = []
+    kinds: Annotated[list[Word], Field(max_length=100)] = []
 
 
 class Quality(Part):
@@ -167,22 +167,26 @@ class DatasetDescription(Part):
     title: Annotated[Text, Field(min_length=1)]
     description: Text = {}
     alternative: Text = {}
-    identifiers: list[Words] = []
+    identifiers: Annotated[list[Words], Field(max_length=100)] = []
     version_label: Word | None = None
     version_notes: Text = {}
-    keywords: dict[Language, list[Words]] = {}
-    languages: list[Language] = []
+    keywords: Annotated[
+        dict[Language, Annotated[list[Words], Field(max_length=500)]], Field(max_length=30)
+    ] = {}
+    languages: Annotated[list[Language], Field(max_length=50)] = []
 
     publisher: Agent | None = None
     holder: Agent | None = None
-    creators: list[Agent] = []
+    creators: Annotated[list[Agent], Field(max_length=100)] = []
     contact: Contact | None = None
     hdab: Agent | None = None
     hdab_coordinator: Agent | None = None
     hdab_days: Annotated[Count, Field(le=10_000)] | None = None
 
     access_rights: Literal["PUBLIC", "RESTRICTED", "NON_PUBLIC"] = "NON_PUBLIC"
-    duo: list[Annotated[str, StringConstraints(pattern=r"^DUO:\d{7}$")]] = []
+    duo: Annotated[
+        list[Annotated[str, StringConstraints(pattern=r"^DUO:[0-9]{7}$")]], Field(max_length=50)
+    ] = []
     conditions: Text = {}
     license: Iri | None = None
     legislation: Iris = []
@@ -194,7 +198,7 @@ class DatasetDescription(Part):
     health_categories: Iris = []
     health_themes: Iris = []
     types: Iris = []
-    purposes: list[Text] = []
+    purposes: Annotated[list[Text], Field(max_length=50)] = []
     provenance: Text = {}
     population: Text = {}
     spatial: Iris = []
@@ -212,7 +216,7 @@ class DatasetDescription(Part):
     structured: bool | None = None
     tables: Annotated[list[Table], Field(max_length=500)] = []
     coding_systems: Iris = []
-    code_values: list[Word] = []
+    code_values: Annotated[list[Word], Field(max_length=2_000)] = []
     distributions: Annotated[list[Distribution], Field(max_length=1_000)] = []
     samples: Annotated[list[Distribution], Field(max_length=1_000)] = []
     analytics: Annotated[list[Distribution], Field(max_length=1_000)] = []

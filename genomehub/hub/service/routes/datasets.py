@@ -8,7 +8,7 @@ from email.utils import format_datetime, parsedate_to_datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from sqlalchemy.orm import Session
 
 from genomehub.errors import InputError, NotFoundError, TooLargeError
@@ -16,7 +16,7 @@ from genomehub.hub.access.principals import ANONYMOUS, Principal, Role
 from genomehub.hub.description import room
 from genomehub.hub.description.catalogue import catalogue_graph
 from genomehub.hub.description.codecs import Note
-from genomehub.hub.description.document import DatasetDescription
+from genomehub.hub.description.document import DatasetDescription, Words
 from genomehub.hub.description.exports import as_text, to_croissant, to_schema_org
 from genomehub.hub.description.fields import PROFILES, form_fields, form_groups, label_of, part_fields
 from genomehub.hub.description.rdf import MAX_BYTES, from_turtle, to_graph, to_json_ld, to_turtle
@@ -45,7 +45,9 @@ _ACCEPTED: tuple[tuple[str, Format], ...] = (
     ("text/turtle", "turtle"),
     ("application/ld+json", "jsonld"),
 )
-UUID = Annotated[str, Path(description="identifier of the data set", max_length=60)]
+UUID = Annotated[
+    str, Path(description="identifier of the data set", max_length=60, pattern=r"^[A-Za-z0-9.-]+$")
+]
 
 
 class Problem(BaseModel):
@@ -147,7 +149,7 @@ class ValidationAnswer(BaseModel):
 class Reason(BaseModel):
     """Why a data set is withdrawn; kept in the log."""
 
-    reason: str
+    reason: Annotated[Words, Field(max_length=1000)]
 
 
 class FieldAnswer(BaseModel):
@@ -278,7 +280,7 @@ def catalogue(
     With ``modified_since`` only those changed since, and on the first page those withdrawn since.
     """
     settings = hub.settings
-    since = None if modified_since is None else _aware(modified_since)
+    since = None if modified_since is None else _utc(modified_since)
     with reading(hub, ANONYMOUS) as there:
         listed = there.catalogue(page, size, since)
     names = (settings.name, settings.organisation, settings.organisation_url, settings.contact_email)
@@ -333,7 +335,7 @@ def check(
     principal: PrincipalDependency,
     content: BodyDependency,
     content_type: Annotated[str, Header()] = "text/turtle",
-    dataset: Annotated[str | None, Query(max_length=60)] = None,
+    dataset: Annotated[str | None, Query(max_length=60, pattern=r"^[A-Za-z0-9-]+$")] = None,
 ) -> ValidationAnswer:
     """Say what the profiles ask and a description lacks, and keep nothing.
 
@@ -454,6 +456,14 @@ def _aware(time: datetime) -> datetime:
     return time.replace(tzinfo=UTC) if time.tzinfo is None else time
 
 
+def _utc(time: datetime) -> datetime:
+    """Return a time in UTC; one that UTC cannot say, at the ends of time, is refused."""
+    try:
+        return max(_aware(time).astimezone(UTC), datetime(1970, 1, 1, tzinfo=UTC))
+    except OverflowError as error:
+        raise InputError(f"modified_since: {time} is no time to ask for.") from error
+
+
 def _accepted(header: str) -> Format | None:
     """Return the format that the header prefers; JSON where it does not care."""
     best: tuple[float, int, Format] | None = None
@@ -523,4 +533,4 @@ def publish(
 def withdraw(hub: HubDependency, principal: PrincipalDependency, uuid: UUID, why: Reason) -> DatasetAnswer:
     """Take a published data set from the catalogue; its page then says so, and no more."""
     with writing(hub, principal) as there:
-        return DatasetAnswer.of(there.withdraw(uuid, why.reason[:1000]))
+        return DatasetAnswer.of(there.withdraw(uuid, why.reason))

@@ -25,6 +25,8 @@ from genomehub.hub.service.routes.datasets import (
 
 router = APIRouter(tags=["ingest"])
 
+#: Databases keep no other characters.
+_PRINTABLE = r"^[^\x00-\x1f\x7f]*$"
 _BODY: dict[str, Any] = {
     "requestBody": {"required": True, "content": {"text/turtle": {"schema": {"type": "string"}}}}
 }
@@ -84,7 +86,9 @@ def ingest(
     hub: HubDependency,
     principal: PrincipalDependency,
     content: BodyDependency,
-    project: Annotated[str | None, Query(max_length=200, description="that is to hold it")] = None,
+    project: Annotated[
+        str | None, Query(max_length=200, pattern=_PRINTABLE, description="that is to hold it")
+    ] = None,
 ) -> Ingested | Response:
     """Take a description in Turtle; the same again by the same provider is the same data set."""
     require_role(principal, Role.HOLDER)
@@ -103,7 +107,7 @@ def renew(
     hub: HubDependency,
     principal: PrincipalDependency,
     content: BodyDependency,
-    original_id: Annotated[str, Query(alias="originalId", min_length=1, max_length=2000)],
+    original_id: Annotated[str, Query(alias="originalId", min_length=1, max_length=2000, pattern=_PRINTABLE)],
 ) -> Ingested | Response:
     """Take the next version of a description that was sent before; what is published stays valid."""
     require_role(principal, Role.HOLDER)
@@ -119,7 +123,9 @@ def renew(
 
 @router.delete("/ingest/datasets/{id}", responses=_REFUSALS)
 def remove(
-    hub: HubDependency, principal: PrincipalDependency, id: Annotated[str, Path(max_length=200)]
+    hub: HubDependency,
+    principal: PrincipalDependency,
+    id: Annotated[str, Path(max_length=200, pattern=_PRINTABLE)],
 ) -> Removed:
     """Take back a description that was sent before: a draft is no more, a published one is withdrawn."""
     require_role(principal, Role.HOLDER)
