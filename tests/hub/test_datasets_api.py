@@ -1,5 +1,6 @@
 """Data sets over HTTP: formats, versions, life cycle, harvest, and what the gate lets through."""
 
+import importlib
 import json
 import re
 
@@ -188,7 +189,7 @@ def test_schema_org__names_what_search_engines_read(sqlite_world):
 
 
 def test_croissant__satisfies_mlcroissant(sqlite_world, tmp_path):
-    mlcroissant = pytest.importorskip("mlcroissant")
+    mlcroissant = importlib.import_module("mlcroissant")
     published(sqlite_world)
     made = get(sqlite_world, "back-room", tail=".croissant.json").json()
     assert [one["sha256"] for one in made["distribution"]]
@@ -317,3 +318,21 @@ def test_validate__refuses_compressed_and_oversized_bodies(sqlite_world):
     assert (answer.status_code, "compressed" in answer.text) == (422, True)
     answer = client.post("/api/validate", content=b"x" * (3 * 2**20))
     assert answer.status_code == 413
+
+
+def test_known__is_for_those_who_edit(world):
+    seen = get(world, "back-room", "holder", "/known").json()
+    assert (seen["genome"]["reference_name"], seen["n_individuals"]) == ("b37 slice", 1)
+    assert get(world, "open-door", "researcher", "/known").status_code == 403
+    assert get(world, "back-room", "researcher", "/known").status_code == 404
+
+
+@pytest.mark.parametrize("since", ["0001-01-01T00:00:00%2B23:00", "9999-12-31T23:59:59-23:00"])
+def test_catalogue__times_that_are_none(sqlite_world, since):
+    answer = sqlite_world.client().get(f"/api/catalogue.ttl?modified_since={since}")
+    assert (answer.status_code, "is no time to ask for" in answer.text) == (422, True)
+
+
+@pytest.mark.parametrize("uuid", ["%00", "..%2F..%2Fetc", "a'b", "x" * 61])
+def test_addresses__of_no_data_set(sqlite_world, uuid):
+    assert sqlite_world.client("holder").get(f"/api/datasets/{uuid}").status_code in (404, 422)

@@ -1,5 +1,6 @@
 """The French catalogue's ingest: its own client against a served hub, and our hub as its client."""
 
+import importlib
 import json
 import subprocess
 import sys
@@ -53,7 +54,7 @@ def second_holder(world):
 
 
 def test_client__of_the_french_catalogue(world):
-    hdh = pytest.importorskip("dh_healthdcat.emit.hdh_client")
+    hdh = importlib.import_module("dh_healthdcat.emit.hdh_client")
     with world.serve() as address:
         client = hdh.HdhClient(address, world.tokens["holder"])
         assert client.whoami()["roles"] == ["holder"]
@@ -81,8 +82,8 @@ def test_client__of_the_french_catalogue(world):
 
 def test_client__with_its_own_graphs(sqlite_world):
     """What the French exporter itself makes is kept, and what is not is told."""
-    mapping = pytest.importorskip("dh_healthdcat.mapping.dataset")
-    model = pytest.importorskip("dh_healthdcat.model")
+    mapping = importlib.import_module("dh_healthdcat.mapping.dataset")
+    model = importlib.import_module("dh_healthdcat.model")
     document = trio()
     agent = model.Agent(
         name="Centre exemple", homepage="https://c.test/", mbox="a@c.test",
@@ -178,6 +179,18 @@ def test_ingest__project(world):
     second_holder(world)
     other = send(world, person="second", project="genomes")
     assert (other.status_code, "no project in which you hold data" in other.text) == (404, True)
+
+
+def test_ingest__says_which_project_where_there_are_several(sqlite_world):
+    second_holder(sqlite_world)
+    with sqlite_world.hub.database.write() as session:
+        person = session.query(models.Person).filter_by(name="Second").one()
+        grant_role(
+            session, person, Role.HOLDER, session.query(models.Project).filter_by(name="genomes").one()
+        )
+    answer = send(sqlite_world, person="second")
+    assert (answer.status_code, "say which: ?project=NAME" in answer.text) == (422, True)
+    assert send(sqlite_world, person="second", project="genomes").status_code == 200
 
 
 @pytest.mark.parametrize(

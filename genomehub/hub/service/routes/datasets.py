@@ -322,7 +322,7 @@ def vocabulary(name: Annotated[str, Path(max_length=60)]) -> VocabularyAnswer:
 
 @router.post(
     "/api/validate",
-    responses={401: {"model": Problem}, 413: {"model": Problem}, 422: {"model": Problem}},
+    responses={**_NOT_FOUND, 401: {"model": Problem}, 413: {"model": Problem}, 422: {"model": Problem}},
     openapi_extra={
         "requestBody": {
             "required": True,
@@ -497,6 +497,13 @@ def difference(
     """Return what differs between two versions of a description."""
     with reading(hub, principal) as there:
         return [ChangeAnswer.model_validate(vars(one)) for one in there.between(uuid, first, second)]
+
+
+@router.get("/api/datasets/{uuid}/known", responses=_REFUSED)
+def known(hub: HubDependency, principal: PrincipalDependency, uuid: UUID) -> DatasetDescription | None:
+    """Return what the engine knows of a data set, for those who edit; null if nothing was registered."""
+    with reading(hub, principal) as there:
+        return there.known(uuid)
 
 
 @router.put("/api/datasets/{uuid}/description", responses={**_REFUSED, 409: {"model": Problem}})
