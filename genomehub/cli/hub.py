@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import click
 
-from genomehub.cli import hub_data
+from genomehub.cli import hub_data, hub_descriptions
 from genomehub.cli.hub_people import person, token
 from genomehub.cli.hub_remote import (
     download,
@@ -61,6 +61,9 @@ def command() -> None:
       genomehub hub register --sample NA12878 -r genome.ref NA12878.cram NA12878.vcz
       genomehub hub search NA12878
     """
+
+
+command.add_command(hub_descriptions.push)
 
 
 @command.command()

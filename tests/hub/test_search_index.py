@@ -1,7 +1,7 @@
 """The index follows what is published, whoever changes it and however."""
 
 import pytest
-from builders.descriptions import add_dataset, describe, publish
+from builders.described import add_dataset, describe, publish
 from sqlalchemy import delete, select, text, update
 
 from genomehub.hub import models

@@ -3,7 +3,7 @@
 import random
 from datetime import date, timedelta
 
-from builders.descriptions import add_dataset, describe, project, publish
+from builders.described import add_dataset, describe, project, publish
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from plain import hub_search

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from builders.descriptions import add_dataset, publish
+from builders.described import add_dataset, publish
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

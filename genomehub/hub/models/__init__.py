@@ -44,7 +44,7 @@ from genomehub.hub.models.catalogue import (
     Sample,
     StageCost,
 )
-from genomehub.hub.models.descriptions import Description, Publication
+from genomehub.hub.models.descriptions import Description, Publication, Push
 from genomehub.hub.models.files import FileMember
 from genomehub.hub.models.search import SearchDocument, SearchStale, SearchValue, SearchWord
 from genomehub.hub.models.uploads import FileContent, SeenFile, UploadFile, UploadSession
@@ -81,6 +81,7 @@ __all__ = [
     "Person",
     "Project",
     "Publication",
+    "Push",
     "Reference",
     "RoleGrant",
     "Sample",

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import CheckConstraint, ForeignKey, Integer, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from genomehub.hub.models.base import Json, Model, Name, RowId, UtcTime
+from genomehub.hub.models.base import Digest, Json, Model, Name, RowId, UtcTime
 from genomehub.hub.models.catalogue import Dataset
 
 
@@ -50,7 +50,25 @@ class Publication(Model):
     state: Mapped[str] = mapped_column(String(10), index=True)
     provider_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
     origin_id: Mapped[str | None] = mapped_column(Name)
-    changed_at: Mapped[datetime] = mapped_column(UtcTime)
+    changed_at: Mapped[datetime] = mapped_column(UtcTime, index=True)
 
     dataset: Mapped[Dataset] = relationship()
     description: Mapped[Description | None] = relationship()
+
+
+class Push(Model):
+    """A data set's description that was pushed to another catalogue, such as the national one.
+
+    target : the catalogue's address; remote_id : what it calls the data set
+    digest : SHA-256 of what was sent, so that nothing is sent twice
+    """
+
+    __tablename__ = "push"
+    __table_args__ = (UniqueConstraint("dataset_id", "target"),)
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    dataset_id: Mapped[int] = mapped_column(ForeignKey("dataset.id"))
+    target: Mapped[str] = mapped_column(Name)
+    remote_id: Mapped[str] = mapped_column(Name)
+    digest: Mapped[str] = mapped_column(Digest)
+    pushed_at: Mapped[datetime] = mapped_column(UtcTime)

@@ -65,6 +65,9 @@ class Settings(BaseSettings):
         7, gt=0, description="days after which an upload that nothing came for is removed"
     )
     references: list[Path] = Field([], description="reference directories that are served and recognised")
+    profiles: list[Literal["dcat-ap", "healthdcat-ap", "hdh"]] = Field(
+        ["dcat-ap", "healthdcat-ap", "hdh"], description="that a description must satisfy to be published"
+    )
     default_language: Literal["en", "fr"] = Field("en", description="of pages, where a browser asks for none")
 
     trusted_hosts: list[str] = Field(

@@ -1,4 +1,8 @@
-"""(reserved on the branches of the hub's first floor for: descriptions)"""
+"""Descriptions: which were pushed to other catalogues; publications are listed by when they changed."""
+
+import sqlalchemy as sa
+
+from genomehub.hub.migrations.operations import DIGEST, NAME, TIME, index, row, table, unique
 
 revision = "0003"
 down_revision = "0002"
@@ -7,7 +11,17 @@ depends_on = None
 
 
 def upgrade() -> None:
-    pass
+    index("publication", "changed_at")
+    table(
+        "push",
+        row("id"),
+        row("dataset_id", "dataset"),
+        sa.Column("target", NAME, nullable=False),
+        sa.Column("remote_id", NAME, nullable=False),
+        sa.Column("digest", DIGEST, nullable=False),
+        sa.Column("pushed_at", TIME, nullable=False),
+        unique("push", "dataset_id", "target"),
+    )
 
 
 def downgrade() -> None:
