@@ -70,6 +70,17 @@ def test_log__refusals_of_one_fill_it_no_more_than_sixty_a_minute(sqlite_world):
     assert len(log(sqlite_world, action="access-refused")) == 60
 
 
+def test_log__that_cannot_be_written_gives_nothing_out(sqlite_world, monkeypatch):
+    def broken(notes):
+        raise OSError("no space left")
+
+    monkeypatch.setattr(sqlite_world.hub.desk.journal, "_commit", broken)
+    path = f"/probe/{sqlite_world.datasets['open-door']}"
+    assert reader(sqlite_world, "holder").get(path).status_code == 503
+    refused = reader(sqlite_world, "researcher").get(path)
+    assert (refused.status_code, "ACGT" in refused.text) == (403, False)
+
+
 def test_log__filters_pages_and_csv(world, monkeypatch):
     given = populate(world)
     steward = world.client("steward")

@@ -51,7 +51,9 @@ class Journal:
         entry_id: int | None = None,
         **detail: object,
     ) -> None:
-        """Append an event; return when it is on the disk. Not to be called inside a write session.
+        """Append an event; return when it is on the disk.
+
+        Not to be called while the thread has a session open, of reading or writing: it would wait for itself.
 
         Raises
         ------

@@ -4,7 +4,7 @@ import logging
 
 from fastapi import Request
 
-from genomehub.errors import GenomehubError, http_status
+from genomehub.errors import GenomehubError, ResourceError, http_status
 from genomehub.hub.access.gate import Refusal
 from genomehub.hub.service.context import Hub
 
@@ -32,7 +32,10 @@ def note_refusal(request: Request, error: GenomehubError) -> None:
     if not hub.desk.refusals.count(who.actor if who.known or who.subject else address):
         _log.warning("refused (not in the event log): %s %s of %s", address, refusal.action, refusal.what)
         return
-    hub.desk.journal.record(
-        who, "access-refused", refusal.dataset_id, asked=refusal.action.value, what=refusal.what,
-        status=http_status(error), address=address, means=who.means,
-    )  # fmt: skip
+    try:
+        hub.desk.journal.record(
+            who, "access-refused", refusal.dataset_id, asked=refusal.action.value, what=refusal.what,
+            status=http_status(error), address=address, means=who.means,
+        )  # fmt: skip
+    except ResourceError as failure:  # it stays refused
+        _log.error("a refusal could not be noted: %s", failure)
