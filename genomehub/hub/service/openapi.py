@@ -16,7 +16,11 @@ from genomehub.hub.service.dependencies import principal_of
 from genomehub.hub.service.problems import MEANINGS, MEDIA_TYPE, Fault, Problem
 
 TAGS = [
-    {"name": "catalogue", "description": "Data sets, their descriptions, search; the list for harvesters."},
+    {"name": "catalogue", "description": "Finding data sets by words and facets."},
+    {
+        "name": "data sets",
+        "description": "Their descriptions, versions and exports; the list for harvesters.",
+    },
     {"name": "ingest", "description": "Descriptions that other catalogues send."},
     {"name": "uploads", "description": "Data that holders bring, resumable."},
     {"name": "access", "description": "Studies, requests for access, permits, people, tokens."},
@@ -24,7 +28,8 @@ TAGS = [
     {"name": "files", "description": "Whole files, resumable."},
     {"name": "DRS", "description": "GA4GH DRS 1.5: what files there are, and links to their bytes."},
     {"name": "htsget", "description": "GA4GH htsget 1.3: regions of reads and variants."},
-    {"name": "refget", "description": "GA4GH refget 2.0 and sequence collections 1.0: references."},
+    {"name": "refget", "description": "GA4GH refget 2.0: sequences of references."},
+    {"name": "sequence collections", "description": "Digests of references, compared."},
     {"name": "service", "description": "Is it alive, and what is it doing."},
 ]
 DESCRIPTION = """
