@@ -248,9 +248,10 @@ def show_remote(hub: str, identifier: str, as_json: bool) -> None:
         return
     click.echo(f"{dataset.id}  {dataset.title}")
     for name, value in dataset.document.items():
-        if name not in ("uuid", "title") and isinstance(value, str | int | float) and value != "":
+        if name not in ("uuid", "page") and isinstance(value, str | int | float) and value != "":
             click.echo(f"{name:<14} {value}")
-    click.echo(f"page           {remote.url}/datasets/{dataset.id}")
+    page = dataset.document.get("page") or f"{remote.url}/datasets/{dataset.id}"
+    click.echo(f"{'page':<14} {page}")
 
 
 def print_json(answer: Any) -> None:

@@ -36,7 +36,7 @@ def _document(session: Any, dataset: models.Dataset) -> dict[str, Any]:
     described = publication.description.document if publication and publication.description else {}
     return {
         "uuid": dataset.uuid, "title": described.get("title", {"en": dataset.name}), "description": described,
-        "entry": {"id": entry.digest, "version": entry.version} if entry else None,
+        "entry": entry.digest if entry else None,
     }  # fmt: skip
 
 
@@ -133,7 +133,7 @@ def ticket(
     with hub.database.read() as session:
         found = _seen(session, hub, who, identifier, Action.READ)
         if identifier == found.uuid:
-            identifier = _document(session, found)["entry"]["id"]
+            identifier = _document(session, found)["entry"]
     link = hub.signer("htsget").dumps([identifier, kind, dict(request.query_params)])
     urls = [
         {"url": f"{hub.settings.public_url}/htsget-data/x", "headers": {"Authorization": f"Bearer {link}"}}

@@ -95,19 +95,18 @@ class Dataset:
     def __init__(self, hub: "Hub", document: dict[str, Any]) -> None:
         self._hub, self.document = hub, document
         self.id: str = document["uuid"]
-        self.title = text_of(document.get("title"), hub.language)
+        self.title = text_of(document["description"].get("title"), hub.language)
 
     def __repr__(self) -> str:
         return f"<Dataset {self.id} {self.title!r}>"
 
     @property
     def version(self) -> str:
-        """Identifier of its newest version; raises NotFoundError if nothing is registered yet."""
+        """Identifier of its newest version, by which DRS knows it; raises NotFoundError if there is none."""
         entry = self.document.get("entry")
-        identifier = entry.get("id") if isinstance(entry, dict) else entry
-        if not identifier:
+        if not entry:
             raise NotFoundError(f"{self.id}: has a description, and no data yet.")
-        return str(identifier)
+        return str(entry)
 
     @property
     def files(self) -> list[File]:
@@ -178,7 +177,7 @@ class Hub:
     def dataset(self, identifier: str) -> Dataset:
         """Return a data set by its identifier."""
         document = self.transport.json("GET", f"/api/datasets/{identifier}")
-        if not isinstance(document, dict) or "uuid" not in document:
+        if not isinstance(document, dict) or not {"uuid", "description"} <= document.keys():
             raise InputError(f"{self.url}/api/datasets/{identifier}: the answer is no data set.")
         return Dataset(self, document)
 

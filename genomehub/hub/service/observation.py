@@ -124,4 +124,6 @@ class _Exchange:
     @property
     def _route(self) -> str:
         route = self._scope.get("route")
-        return getattr(route, "path_format", None) or getattr(route, "path", None) or "none"
+        template = getattr(route, "path_format", None) or getattr(route, "path", None)
+        # Routes of the framework itself (/openapi.json) have no template; their function has a name.
+        return template or getattr(self._scope.get("endpoint"), "__name__", "none")

@@ -16,7 +16,11 @@ from genomehub.hub.service.dependencies import principal_of
 from genomehub.hub.service.problems import MEANINGS, MEDIA_TYPE, Fault, Problem
 
 TAGS = [
-    {"name": "catalogue", "description": "Data sets, their descriptions, search; the list for harvesters."},
+    {"name": "catalogue", "description": "Finding data sets by words and facets."},
+    {
+        "name": "data sets",
+        "description": "Their descriptions, versions and exports; the list for harvesters.",
+    },
     {"name": "ingest", "description": "Descriptions that other catalogues send."},
     {"name": "uploads", "description": "Data that holders bring, resumable."},
     {"name": "access", "description": "Studies, requests for access, permits, people, tokens."},
@@ -24,7 +28,8 @@ TAGS = [
     {"name": "files", "description": "Whole files, resumable."},
     {"name": "DRS", "description": "GA4GH DRS 1.5: what files there are, and links to their bytes."},
     {"name": "htsget", "description": "GA4GH htsget 1.3: regions of reads and variants."},
-    {"name": "refget", "description": "GA4GH refget 2.0 and sequence collections 1.0: references."},
+    {"name": "refget", "description": "GA4GH refget 2.0: sequences of references."},
+    {"name": "sequence collections", "description": "Digests of references, compared."},
     {"name": "service", "description": "Is it alive, and what is it doing."},
 ]
 DESCRIPTION = """
@@ -95,9 +100,9 @@ def _complete(operation: dict[str, Any], asks: bool) -> None:
     for status in statuses:
         answers.setdefault(str(status), {})
     for status, answer in answers.items():
-        if status.isdigit() and int(status) >= 400 and (int(status) in statuses or _plain(answer)):
+        if status.isdigit() and int(status) >= 400:
             answer.setdefault("description", MEANINGS.get(int(status), "An error."))
-            answer["content"] = {MEDIA_TYPE: {"schema": _SCHEMA}}
+            answer["content"] = _error_content(answer.get("content", {}), int(status) in statuses)
         answer.setdefault("headers", {})["X-Request-ID"] = {
             "schema": {"type": "string"},
             "description": "number of the request, for the hub's staff",
@@ -105,10 +110,18 @@ def _complete(operation: dict[str, Any], asks: bool) -> None:
     operation["responses"] = dict(sorted(answers.items()))
 
 
-def _plain(answer: dict[str, Any]) -> bool:
-    """Tell whether an error is a problem, declared by ``problems()``, and not of a standard's own form."""
-    content = answer.get("content", {})
-    return MEDIA_TYPE in content or not content
+def _error_content(declared: dict[str, Any], everywhere: bool) -> dict[str, Any]:
+    """Return the forms of an error: a problem, a problem that says more, or a standard's own form.
+
+    everywhere : the service itself may answer so before the route does, and then as a problem
+    """
+    body = declared.get("application/json", {})
+    name = str(body.get("schema", {}).get("$ref", "")).rpartition("/")[2]
+    if MEDIA_TYPE in declared or not name or name == "HTTPValidationError":
+        return {MEDIA_TYPE: {"schema": _SCHEMA}}
+    if name.endswith("Problem"):  # routes name the model; its type is that of all problems
+        return {MEDIA_TYPE: body}
+    return {**declared, **({MEDIA_TYPE: {"schema": _SCHEMA}} if everywhere else {})}
 
 
 def _routes(routes: Iterable[BaseRoute]) -> Iterator[APIRoute]:

@@ -33,8 +33,7 @@ hub_dataset <- function(hub, id) {
 }
 
 hub_files <- function(hub, id) {
-  entry <- hub_dataset(hub, id)$entry
-  version <- if (is.list(entry)) entry$id else entry
+  version <- hub_dataset(hub, id)$entry
   if (is.null(version)) stop(sprintf("%s: has a description, and no data yet.", id), call. = FALSE)
   contents <- get_json(hub, drs(version))$contents
   rows <- lapply(contents, function(one) {
