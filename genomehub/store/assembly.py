@@ -121,10 +121,14 @@ def _row_batches(part_paths: list[Path], replaced: Mapping[str, np.ndarray]) -> 
 
 
 def _root_attributes(labels: Labels) -> dict[str, Any]:
+    meta = [["genomehub_reference", labels.reference_digest]]
+    if "contamination_from" in labels.source_attrs:
+        share = labels.source_attrs["call_config"]["contamination"]
+        meta.append(["genomehub_contamination", f"{share:.4f} ({labels.source_attrs['contamination_from']})"])
     return {
         "vcf_zarr_version": VCF_ZARR_VERSION,
         "source": f"genomehub-{__version__}",
-        "vcf_meta_information": [["genomehub_reference", labels.reference_digest]],
+        "vcf_meta_information": meta,
         "genomehub_format_version": FORMAT_VERSION,
         "reference_digest": labels.reference_digest,
         "provenance": labels.source_attrs,
