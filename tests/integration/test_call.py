@@ -14,6 +14,7 @@ from genomehub.errors import InputError
 from genomehub.formats.alignment_depth import select_records
 from genomehub.pipeline import call as pipeline
 from genomehub.store.variants import VariantStore
+from genomehub.store.verify import verify_variants
 from genomehub.types import Interval
 from genomehub.variants.annotations import FILTERS
 
@@ -109,6 +110,7 @@ def test_call__features(reference, bam, tmp_path, options):
     called = store["candidate_called"]
     assert store["candidate_position"][called].tolist() == plain["variant_position"].tolist()
     assert store["candidate_DP"][called].tolist() == plain["variant_DP"].tolist()
+    assert verify_variants(tmp_path / "one.vcz")["variants"] == 3
 
 
 @pytest.mark.parametrize(
