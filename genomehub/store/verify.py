@@ -220,7 +220,7 @@ def _check_blocks(store: VariantStore) -> None:
             ("overlaps the block before it or comes too late",
              (contig < contig_before) | ((contig == contig_before) & (start < end_before))),
             ("has a GQ or depth below its range", (rows["block_GQ"] < -1) | (rows["block_MIN_DP"] < -1)),
-            ("has a mean depth below its least depth", rows["block_DP"] < rows["block_MIN_DP"]),
+            ("has a median depth below its least depth", rows["block_DP"] < rows["block_MIN_DP"]),
         )  # fmt: skip
         for what, wrong in rules:
             if wrong.any():

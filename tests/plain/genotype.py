@@ -107,3 +107,9 @@ def rank_sum(zeros, ones):
     ties = sum(pool.count(v) ** 3 - pool.count(v) for v in set(pool))
     variance = len(zeros) * len(ones) / 12 * (n + 1 - ties / (n * (n - 1)))
     return (u - len(zeros) * len(ones) / 2) / math.sqrt(variance) if variance > 1e-9 else 0.0
+
+
+def median(values):
+    """The middle value, or the mean of the two in the middle, halves up."""
+    ordered = sorted(values)
+    return (ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2] + 1) // 2

@@ -65,7 +65,7 @@ def test_good_store__empty(tmp_path):
         ("block_end", 3, 9_001, "the block at 2:1 is empty or leaves its contig"),
         ("block_start", 1, 98, "the block at 1:99 overlaps the block before it"),
         ("block_GQ", 1, -2, "the block at 1:101 has a GQ or depth below its range"),
-        ("block_DP", 1, 0, "the block at 1:101 has a mean depth below its least depth"),
+        ("block_DP", 1, 0, "the block at 1:101 has a median depth below its least depth"),
         ("block_end", 1, 200, "the variant at 1:200 starts within a reference block"),
         ("filter_id", 0, "pass", "the first filter is not PASS"),
         ("filter_id", 1, "PASS", "array 'filter_id' has a name twice"),
