@@ -90,6 +90,10 @@ class ShareOrAuto(click.ParamType):
     "--calibrate/--no-calibrate", default=CallConfig.calibrate, show_default=True,
     help="Measure on the sample how often reads err in tandem repeats, or take usual rates.",
 )  # fmt: skip
+@click.option(
+    "--calibrate-on", type=click.Path(), metavar="BED",
+    help="Measure on these intervals, in place of those to call: pieces of a genome then agree.",
+)  # fmt: skip
 @threads_option
 @scheduler_option
 @json_option

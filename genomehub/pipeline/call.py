@@ -159,7 +159,7 @@ def call(
         _refuse_contaminated_pools(config, ploidies)
         wanted = {} if config.contamination == 0 else {"contamination_from": "given"}
         if config.calibrate or config.contamination is None:
-            config, measured = calibrated(reference, reader, plan.intervals, config, groups)
+            config, measured = calibrated(reference, reader, plan.calibration, config, groups)
             if measured is not None:
                 wanted = {"contamination_from": f"{measured.n_places} homozygous SNVs"}
     partitions = list(cut(ploidies.cut(plan.intervals), config.partition_bp))
