@@ -215,18 +215,22 @@ def _traits_at(row, r, reads, traits, fits, present):
     fragment, left = np.empty(n_fragments, dtype=np.int64), np.empty(n_fragments, dtype=np.int64)
     reverse = np.empty(n_fragments, dtype=np.bool_)
     quality, mapping_quality = np.empty(n_fragments), np.empty(n_fragments)
-    noted = np.zeros(n_fragments, dtype=np.bool_)
+    both = np.zeros(n_fragments, dtype=np.bool_)
+    noted = np.full(n_fragments, -1, dtype=np.int64)
     n = 0
     for i in range(reads.region_offsets[r], reads.region_offsets[r + 1]):
         f = reads.fragment[i]
-        if noted[f] or not present[f] or not fits[i] or not reads.first_row[i] <= row < reads.last_row[i]:
+        if not present[f] or not fits[i] or not reads.first_row[i] <= row < reads.last_row[i]:
             continue
-        noted[f] = True
+        if noted[f] >= 0:
+            both[noted[f]] |= reverse[noted[f]] != traits.reverse[i]
+            continue
+        noted[f] = n
         at = max(reads.begin[i], min(reads.begin[i] + row - reads.first_row[i], reads.end[i] - 1))
         fragment[n], reverse[n], left[n] = f, traits.reverse[i], abs(traits.last_base[i] - at)
         quality[n], mapping_quality[n] = traits.quals[at], traits.mapping_quality[i]
         n += 1
-    return Traits(fragment[:n], reverse[:n], quality[:n], left[:n], mapping_quality[:n])
+    return Traits(fragment[:n], reverse[:n], quality[:n], left[:n], mapping_quality[:n], both[:n])
 
 
 @inline

@@ -181,18 +181,19 @@ def observations(draw):
         column(st.integers(2, 41)),
         lefts,
         column(st.sampled_from([0, 27, 60])),
+        column(st.booleans()),
     )
 
 
 @settings(deadline=None)
 @given(observations())
 def test_artefacts__equal_plain(case):
-    rows, reverse, quality, left, mapping = case
+    rows, reverse, quality, left, mapping, both = case
     traits = Traits(np.arange(len(rows)), np.array(reverse), np.array(quality, float), np.array(left),
-                    np.array(mapping, float))  # fmt: skip
+                    np.array(mapping, float), np.array(both))  # fmt: skip
     table = np.array(rows)
     drop = quality_drop(table, traits, np.argsort(left), 0, 1)
-    assert drop == pytest.approx(plain.quality_drop(rows, reverse, quality, left, 0, 1))
+    assert drop == pytest.approx(plain.quality_drop(rows, reverse, quality, left, both, 0, 1))
     assert drop >= table[:, 0].sum() - 1e-9
     foreign = foreign_reads(table, traits, 0, 1, -3.0)
     assert foreign == pytest.approx(plain.foreign_reads(rows, reverse, mapping, 0, 1, -3.0))
