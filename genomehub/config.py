@@ -158,6 +158,10 @@ class SortConfig:
             )
 
 
+#: Largest share of another person's reads that can be told from the sample's own second allele.
+MAX_CONTAMINATION = 0.3
+
+
 @dataclasses.dataclass(frozen=True)
 class CallConfig:
     """Alignments to genotypes. Qualities and costs are Phred, depths in reads or templates.
@@ -194,6 +198,8 @@ class CallConfig:
     Genotypes
     ploidy : chromosomes of the sample, 1 to 6; more than 2 for a pool or a polyploid
     snv_rate, indel_rate : probability that a base is heterozygous for one (repeats: variants.likelihoods)
+    contamination : share of templates that are another person's; None: measured before calling
+        (variants.contamination)
     fragment_cap : Phred, most that one template can hold against an allele
     mapping_weight : share of a template's MAPQ that caps it too
     poor_rate, poor_error : expected errors per bp of a read that belongs, Phred per error; a read that fits
@@ -252,6 +258,7 @@ class CallConfig:
     ploidy: int = 2
     snv_rate: float = 1e-3
     indel_rate: float = 1.25e-4
+    contamination: float | None = 0.0
     fragment_cap: float = 45.0
     mapping_weight: float = 1.0
     poor_rate: float = 0.03
@@ -274,6 +281,13 @@ class CallConfig:
     block_bands: tuple[int, ...] = (0, 1, 10, 20, 30, 40)
     partition_bp: int = 200_000
     padding_bp: int = 1_500
+
+    def __post_init__(self) -> None:
+        if self.contamination is not None and not 0 <= self.contamination <= MAX_CONTAMINATION:
+            raise ConfigError(
+                f"contamination {self.contamination:g}: is the share of reads that are another person's, 0 "
+                f"to {MAX_CONTAMINATION:g}. With more, sample and contaminant cannot be told apart."
+            )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -228,12 +228,16 @@ class RegionCalls(NamedTuple):
     links : (n, 4) int32, between heterozygous sites, the first of which lies in the region: see
         variants.phasing.link_called
     candidates : candidate_* arrays, one row per site that was looked at; None if nobody asked
+    edge_depths : (n, 3) int64, how many bases of the first (0) and the last block (1) have which depth: 0 or
+        1, depth, bases. Blocks of two regions are joined where they touch, and their median is of all bases.
+        None: all bases have the median's
     """
 
     variants: dict[str, np.ndarray]
     blocks: dict[str, np.ndarray]
     links: np.ndarray = NO_LINKS
     candidates: dict[str, np.ndarray] | None = None
+    edge_depths: np.ndarray | None = None
 
 
 class Genotypes(NamedTuple):

@@ -21,6 +21,21 @@ SEXES = ("auto", "male", "female", "unknown")
 _log = logging.getLogger("genomehub.call")
 
 
+class ShareOrAuto(click.ParamType):
+    """A share of reads, or ``auto``, which is None."""
+
+    name = "share"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float | None:
+        """Return the share; CallConfig checks its range."""
+        if isinstance(value, float) or value == "auto":
+            return None if value == "auto" else value
+        try:
+            return float(value)
+        except ValueError:
+            self.fail(f"{value!r} is neither a share of reads, such as 0.02, nor auto.", param, ctx)
+
+
 @click.command()
 @click.argument("alignments", type=click.Path(), metavar="IN.bam|IN.cram")
 @reference_option
@@ -52,6 +67,11 @@ _log = logging.getLogger("genomehub.call")
     "--ploidy-regions", type=click.Path(), metavar="BED",
     help="Ploidy of intervals in the fourth column, 0 for none, in place of --sex.",
 )  # fmt: skip
+@click.option(
+    "--contamination", type=ShareOrAuto(), default=CallConfig.contamination, show_default=True,
+    metavar="FRACTION|auto",
+    help="Share of reads that are another person's, which genotypes allow for; auto: measure it.",
+)  # fmt: skip
 @click.option("--sample", help="Sample of the file to call, or its name if the file does not say.")
 @click.option(
     "--features",
@@ -70,13 +90,17 @@ _log = logging.getLogger("genomehub.call")
     "--calibrate/--no-calibrate", default=CallConfig.calibrate, show_default=True,
     help="Measure on the sample how often reads err in tandem repeats, or take usual rates.",
 )  # fmt: skip
+@click.option(
+    "--calibrate-on", type=click.Path(), metavar="BED",
+    help="Measure on these intervals, in place of those to call: pieces of a genome then agree.",
+)  # fmt: skip
 @threads_option
 @scheduler_option
 @json_option
 @verbosity_options
 def command(
     alignments: str, reference: str, output: str, min_mapping_quality: int, partition_bp: int,
-    calibrate: bool, ploidy: int, as_json: bool, **options: Any,
+    calibrate: bool, ploidy: int, contamination: float | None, as_json: bool, **options: Any,
 ) -> None:  # fmt: skip
     """Call SNVs, indels and reference blocks of one sample.
 
@@ -92,8 +116,9 @@ def command(
     from genomehub.pipeline.call_scope import CallScope
 
     config = CallConfig(
-        min_mapping_quality=min_mapping_quality, partition_bp=partition_bp, calibrate=calibrate, ploidy=ploidy
-    )
+        min_mapping_quality=min_mapping_quality, partition_bp=partition_bp, calibrate=calibrate,
+        ploidy=ploidy, contamination=contamination,
+    )  # fmt: skip
     scope = CallScope(**{name: options.pop(name) for name in CallScope._fields})
     exports = Exports(**{name: options.pop(name) for name in Exports._fields})
     with TerminalProgress() as progress:

@@ -22,6 +22,7 @@ class Traits(NamedTuple):
     fragment : (n,) int64, row of the site's table; reverse : (n,) bool
     quality : (n,) float64, base quality at POS; left : (n,) int64, bases of the read that were read after it
     mapping_quality : (n,) float64
+    both_strands : (n,) bool, whether reads of both strands of the fragment (overlapping mates) hold POS
     """
 
     fragment: np.ndarray
@@ -29,6 +30,7 @@ class Traits(NamedTuple):
     quality: np.ndarray
     left: np.ndarray
     mapping_quality: np.ndarray
+    both_strands: np.ndarray
 
 
 @inline
@@ -48,7 +50,7 @@ def _drop_on_strand(table, traits, order, reverse, g, f):
     best, mixed, quality, n = rest, 0.0, 0.0, 0
     for k in range(order.size):
         i = order[k]
-        if traits.reverse[i] != reverse:
+        if traits.reverse[i] != reverse or traits.both_strands[i]:
             continue
         row = traits.fragment[i]
         rest -= table[row, g]
@@ -69,6 +71,11 @@ def quality_drop(table, traits, order, g, f):
     traits : Traits
     order : (n,) int64, entries of ``traits`` by bases left in the read, ascending
     g, f : columns
+
+    Notes
+    -----
+    A fragment whose mates both hold the place is never an error: a drop is of one strand, and the other mate
+    would disagree. (Amplicons that are shorter than two reads hold no others.)
     """
     return _drop_on_strand(table, traits, order, False, g, f) + _drop_on_strand(
         table, traits, order, True, g, f

@@ -9,7 +9,14 @@ prior. Where no pair does (a haplotype is missing, fragments come from elsewhere
 import numpy as np
 
 from genomehub.kernels._jit import inline, kernel
-from genomehub.kernels.genotype import STAR, allele_of_haplotypes, genotype_number, site_table
+from genomehub.kernels.contamination import contaminated_likelihoods, contaminated_pairs, log10_product
+from genomehub.kernels.genotype import (
+    STAR,
+    allele_of_haplotypes,
+    allele_rates,
+    genotype_number,
+    site_table,
+)
 
 #: log10 units by which a fragment must prefer a third haplotype to speak against a pair.
 CONTRADICTION = 2.0
@@ -18,23 +25,24 @@ MAX_CONTRADICTIONS = 0.05
 #: Weight of the priors of a pair's other events: variants come in clusters, not each for itself.
 CLUSTERING = 0.5
 _LOG10_HALF = np.log10(0.5)
-_TINY, _HUGE = 1e-200, 1e200
 
 
 @kernel
-def pair_likelihoods(fragments):
+def pair_likelihoods(fragments, carries, priors, model):
     """Compute the likelihood of each pair of haplotypes, and whether the best pair will do.
 
     Parameters
     ----------
     fragments : (n_fragments, n_haplotypes) float64, log10 likelihoods
+    carries : (n_haplotypes, n_events) bool; priors : (n_events,) float64, log10 rates of heterozygotes;
+        looked at only if ``model`` (GenotypeModel) knows of contamination
 
     Returns
     -------
     pairs : (n_haplotypes, n_haplotypes) float64, log10, relative to each fragment's best haplotype; upper
         triangle (i <= j)
-    explained : whether at most MAX_CONTRADICTIONS of the fragments prefer a haplotype outside of the best
-        pair
+    explained : whether at most MAX_CONTRADICTIONS of the fragments, and twice the contamination, prefer a
+        haplotype outside of the best pair
 
     Notes
     -----
@@ -47,28 +55,22 @@ def pair_likelihoods(fragments):
         best[f] = fragments[f].max()
         for h in range(m):
             share[h, f] = 0.5 * 10.0 ** (fragments[f, h] - best[f])
-    pairs = np.full((m, m), -np.inf)
+    if model.contamination > 0.0:
+        pairs = contaminated_pairs(share, carries, priors, model, CLUSTERING)
+    else:
+        pairs = np.full((m, m), -np.inf)
+        for i in range(m):
+            for j in range(i, m):
+                pairs[i, j] = log10_product(share[i], share[j])
     first, second = 0, 0
     for i in range(m):
         for j in range(i, m):
-            pairs[i, j] = _log10_product(share[i], share[j])
             if pairs[i, j] > pairs[first, second]:
                 first, second = i, j
     against = 0
     for f in range(n):
         against += max(fragments[f, first], fragments[f, second]) < best[f] - CONTRADICTION
-    return pairs, against <= MAX_CONTRADICTIONS * n
-
-
-@inline
-def _log10_product(one, two):
-    """log10 of the product of one[f] + two[f]."""
-    product, exponent = 1.0, 0.0
-    for f in range(one.size):
-        product *= one[f] + two[f]
-        if product < _TINY:
-            product, exponent = product * _HUGE, exponent - 200.0
-    return np.log10(product) + exponent
+    return pairs, against <= (MAX_CONTRADICTIONS + 2.0 * model.contamination) * n
 
 
 @kernel
@@ -132,7 +134,9 @@ def join_sites(
         first, last = region_haplotypes[r], region_haplotypes[r + 1]
         if stop - s > 1 and fragment_offsets[r + 1] > fragment_offsets[r]:
             own = fragments[fragment_offsets[r] : fragment_offsets[r + 1]].reshape(-1, last - first)
-            pairs, explained = pair_likelihoods(own)
+            low, high = sites[s, 1], sites[stop - 1, 2]
+            carries = _carried(events, low, high if model.contamination > 0.0 else low, first, last)
+            pairs, explained = pair_likelihoods(own, carries, event_priors[low:high], model)
             if explained:
                 priors = pair_priors(events, event_priors, first, last)
                 for t in range(s, stop):
@@ -141,11 +145,42 @@ def join_sites(
                     )
                     column = allele_of_haplotypes(sites[t], events, first, last)
                     chosen = _columns(genotypes.alleles[t, : genotypes.n_alleles[t]], sites[t])
+                    rates = allele_rates(genotypes.alleles[t], chosen.size, event_priors)
+                    alone = _homozygotes(table, present, chosen, rates, model)
                     _join_site(
-                        pairs, priors, column, chosen, table, present, genotypes.log10_prior[t],
+                        pairs, priors, column, chosen, alone, genotypes.log10_prior[t],
                         genotypes.log10_likelihood[t],
                     )  # fmt: skip
         s = stop
+
+
+@inline
+def _carried(events, low, high, first, last):
+    """(haplotypes ``first:last``, events ``low:high``) bool: which carry which."""
+    carries = np.zeros((last - first, high - low), dtype=np.bool_)
+    for h in range(first, last):
+        for k in range(events.haplotype_offsets[h], events.haplotype_offsets[h + 1]):
+            e = events.of_haplotype[k]
+            if low <= e < high:
+                carries[h - first, e - low] = True
+    return carries
+
+
+@inline
+def _homozygotes(table, present, chosen, rates, model):
+    """Likelihood of each homozygote of a site before artefact models."""
+    alone = np.zeros(chosen.size)
+    if model.contamination > 0.0:
+        likelihood = np.zeros(model.genotypes.shape[0])
+        contaminated_likelihoods(table, present, chosen, rates, model, likelihood)
+        for a in range(chosen.size):
+            alone[a] = likelihood[genotype_number(a, a)]
+        return alone
+    for a in range(chosen.size):
+        for f in range(table.shape[0]):
+            if present[f]:
+                alone[a] += table[f, chosen[a]]
+    return alone
 
 
 @inline
@@ -161,9 +196,9 @@ def _columns(alleles, site):
 
 
 @inline
-def _join_site(pairs, priors, column, chosen, table, present, own, likelihood):
-    gain, behind = _artefacts(chosen, table, present, likelihood)
-    place = np.full(table.shape[1], -1, dtype=np.int64)
+def _join_site(pairs, priors, column, chosen, alone, own, likelihood):
+    gain, behind = _artefacts(alone, likelihood)
+    place = np.full(max(chosen.max(), column.max()) + 1, -1, dtype=np.int64)
     for a in range(chosen.size):
         place[chosen[a]] = a
     likelihood[: genotype_number(0, chosen.size)] = -np.inf
@@ -182,20 +217,16 @@ def _join_site(pairs, priors, column, chosen, table, present, own, likelihood):
 
 
 @inline
-def _artefacts(chosen, table, present, likelihood):
+def _artefacts(alone, likelihood):
     """What artefact models added to each homozygote, and how far behind the likeliest genotype that left it.
 
     0 and -inf where they added nothing; the latter also where the homozygote is the likeliest.
     """
-    best = likelihood[: genotype_number(0, chosen.size)].max()
-    gain, behind = np.zeros(chosen.size), np.full(chosen.size, -np.inf)
-    for a in range(chosen.size):
-        alone = 0.0
-        for f in range(table.shape[0]):
-            if present[f]:
-                alone += table[f, chosen[a]]
+    best = likelihood[: genotype_number(0, alone.size)].max()
+    gain, behind = np.zeros(alone.size), np.full(alone.size, -np.inf)
+    for a in range(alone.size):
         value = likelihood[genotype_number(a, a)]
-        if value > alone + 1e-6:
-            gain[a] = value - alone
+        if value > alone[a] + 1e-6:
+            gain[a] = value - alone[a]
             behind[a] = value - best if value < best else -np.inf
     return gain, behind

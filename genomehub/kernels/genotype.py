@@ -11,6 +11,7 @@ import numpy as np
 
 from genomehub.kernels._jit import inline, kernel
 from genomehub.kernels.artefacts import Traits, foreign_reads, quality_drop
+from genomehub.kernels.contamination import contaminated_likelihoods
 
 #: ALT alleles kept at a site; REF and '*' (a deletion that began before the site) come on top.
 MAX_ALTS = 5
@@ -30,6 +31,9 @@ class GenotypeModel(NamedTuple):
     poor_rate : expected errors per base of a read that belongs here; reads that fit worse take no part
     poor_error : cost of one such error
     genotypes : (n_genotypes, ploidy) int64, alleles of every genotype of MAX_ALLELES alleles, in VCF's order
+    contamination : share of the fragments that are another person's; 0: none
+    companions : (ploidy + 1, ploidy + 1) float64, log10 probability that the other person has j copies of an
+        allele if the sample has i; of i = 0 and j > 0 over the allele's rate
     """
 
     fragment_cap: float
@@ -37,6 +41,8 @@ class GenotypeModel(NamedTuple):
     poor_rate: float
     poor_error: float
     genotypes: np.ndarray
+    contamination: float
+    companions: np.ndarray
 
 
 class Genotypes(NamedTuple):
@@ -168,10 +174,15 @@ def genotype_sites(
         for f in range(table.shape[0]):
             if present[f]:
                 n_fragments[s] += 1
+                if model.contamination > 0.0:
+                    continue
                 if ploidy == 2:
                     _add_fragment(table[f], chosen, likelihood[s])
                 else:
                     _add_fragment_of_ploidy(table[f], chosen, model.genotypes, likelihood[s])
+        if model.contamination > 0.0:
+            rates = allele_rates(alleles[s], chosen.size, event_priors)
+            contaminated_likelihoods(table, present, chosen, rates, model, likelihood[s])
         if ploidy == 2:
             _genotype_priors(alleles[s], chosen.size, event_priors, prior[s])
             low, high = _best_genotype(likelihood[s], prior[s], chosen.size)
@@ -204,18 +215,22 @@ def _traits_at(row, r, reads, traits, fits, present):
     fragment, left = np.empty(n_fragments, dtype=np.int64), np.empty(n_fragments, dtype=np.int64)
     reverse = np.empty(n_fragments, dtype=np.bool_)
     quality, mapping_quality = np.empty(n_fragments), np.empty(n_fragments)
-    noted = np.zeros(n_fragments, dtype=np.bool_)
+    both = np.zeros(n_fragments, dtype=np.bool_)
+    noted = np.full(n_fragments, -1, dtype=np.int64)
     n = 0
     for i in range(reads.region_offsets[r], reads.region_offsets[r + 1]):
         f = reads.fragment[i]
-        if noted[f] or not present[f] or not fits[i] or not reads.first_row[i] <= row < reads.last_row[i]:
+        if not present[f] or not fits[i] or not reads.first_row[i] <= row < reads.last_row[i]:
             continue
-        noted[f] = True
+        if noted[f] >= 0:
+            both[noted[f]] |= reverse[noted[f]] != traits.reverse[i]
+            continue
+        noted[f] = n
         at = max(reads.begin[i], min(reads.begin[i] + row - reads.first_row[i], reads.end[i] - 1))
         fragment[n], reverse[n], left[n] = f, traits.reverse[i], abs(traits.last_base[i] - at)
         quality[n], mapping_quality[n] = traits.quals[at], traits.mapping_quality[i]
         n += 1
-    return Traits(fragment[:n], reverse[:n], quality[:n], left[:n], mapping_quality[:n])
+    return Traits(fragment[:n], reverse[:n], quality[:n], left[:n], mapping_quality[:n], both[:n])
 
 
 @inline
@@ -379,6 +394,20 @@ def _genotype_priors(alleles, n, event_priors, prior):
             else:
                 prior[g] = one + two
             g += 1
+
+
+@inline
+def allele_rates(alleles, n, event_priors):
+    """log10 probability of a heterozygote of each allele; of '*' that of the site's rarest event."""
+    rates, least = np.zeros(n), 0.0
+    for a in range(n):
+        if alleles[a] >= 0:
+            rates[a] = event_priors[alleles[a]]
+            least = min(least, rates[a])
+    for a in range(n):
+        if alleles[a] == STAR:
+            rates[a] = least
+    return rates
 
 
 @inline

@@ -90,3 +90,38 @@ def _z_of(order, group, values):
     u = ranks - n1 * (n1 + 1) / 2.0
     variance = n0 * n1 / 12.0 * (total + 1 - ties / (total * (total - 1.0))) if total > 1 else 0.0
     return (u - n0 * n1 / 2.0) / math.sqrt(variance) if variance > 0 else 0.0
+
+
+@kernel
+def medians(values, begin, end):
+    """Return (n_spans,) int64: the median of ``values[begin:end]`` of each span, halves up.
+
+    Parameters
+    ----------
+    values : (n,) int64, not negative
+    begin, end : (n_spans,) int64, spans of at least one value
+
+    Notes
+    -----
+    Counts values, so that memory grows with the largest of them.
+    Cost        O(values in the spans, and the range of the values of each)
+    Plain twin  tests/plain/genotype.py
+    """
+    out = np.zeros(begin.size, dtype=np.int64)
+    counts = np.zeros(values.max() + 1 if values.size else 1, dtype=np.int64)
+    for s in range(begin.size):
+        low, high = values[begin[s]], values[begin[s]]
+        for i in range(begin[s], end[s]):
+            counts[values[i]] += 1
+            low, high = min(low, values[i]), max(high, values[i])
+        first, second = (end[s] - begin[s] - 1) // 2, (end[s] - begin[s]) // 2
+        before, one = 0, -1
+        for value in range(low, high + 1):
+            before += counts[value]
+            if one < 0 and before > first:
+                one = value
+            if before > second:
+                out[s] = (one + value + 1) // 2
+                break
+        counts[low : high + 1] = 0
+    return out

@@ -8,6 +8,7 @@ import dataclasses
 import functools
 import hashlib
 import json
+import logging
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -30,13 +31,15 @@ from genomehub.types import Interval, NoProgress, Progress, Records, RegionCalls
 from genomehub.variants.annotations import filter_descriptions
 from genomehub.variants.asked import AskedAlleles
 from genomehub.variants.caller import call_interval
+from genomehub.variants.contamination import MIN_PLACES, AltPlaces, Contamination
 from genomehub.variants.error_model import Slippage
 from genomehub.variants.phasing import phase_calls
 from genomehub.variants.pileup import EXCLUDED
-from genomehub.variants.ploidy import PloidyMap
+from genomehub.variants.ploidy import DIPLOID, PloidyMap
 
 #: Parameters that say how the work is cut; results do not depend on them, so the store does not name them.
 _WITHOUT_EFFECT = ("partition_bp",)
+_log = logging.getLogger("genomehub.call")
 
 
 class Exports(NamedTuple):
@@ -57,6 +60,7 @@ class CallSummary(NamedTuple):
     sample : name; n_partitions : tasks; n_variants, n_pass : sites, and those that pass all filters
     n_snvs, n_indels : of those that pass; called_bp : bases in reference blocks
     sex : "male", "female" or "unknown": how X and Y were called
+    contamination : share of another person's reads that genotypes allow for
     peak_rss_bytes : largest resident memory of this process until the end of each stage; names of stages
     """
 
@@ -68,6 +72,7 @@ class CallSummary(NamedTuple):
     n_indels: int
     called_bp: int
     sex: str
+    contamination: float
     peak_rss_bytes: dict[str, int]
 
 
@@ -150,11 +155,15 @@ def call(
     with AlignmentReader(alignments, reference) as reader:
         name, groups = choose_sample(reader, sample)
         plan = plan_call(scope or CallScope(), reference, reader, groups, config)
-        if config.calibrate:
-            config = calibrated(reference, reader, plan.intervals, config, groups)
-    ploidies = plan.ploidies.map
+        ploidies = plan.ploidies.map
+        _refuse_contaminated_pools(config, ploidies)
+        wanted = {} if config.contamination == 0 else {"contamination_from": "given"}
+        if config.calibrate or config.contamination is None:
+            config, measured = calibrated(reference, reader, plan.calibration, config, groups)
+            if measured is not None:
+                wanted = {"contamination_from": f"{measured.n_places} homozygous SNVs"}
     partitions = list(cut(ploidies.cut(plan.intervals), config.partition_bp))
-    attributes = {**source_attributes(config), **plan.attributes(reference.contigs)}
+    attributes = {**source_attributes(config), **plan.attributes(reference.contigs), **wanted}
     identity = _identity(Path(alignments))
     writer = VariantStoreWriter(
         output, name, reference.contigs, reference.digest, filter_descriptions(config), partitions,
@@ -174,7 +183,9 @@ def call(
     if exports.gvcf is not None:
         write_gvcf(store, reference, exports.gvcf, exports.gvcf_allele)
     peaks["exporting"] = peak_rss_bytes()
-    return summarise(store, name, len(partitions), plan.ploidies.sex.value, peaks)
+    return summarise(
+        store, name, len(partitions), plan.ploidies.sex.value, config.contamination or 0.0, peaks
+    )
 
 
 def _phased(writer: VariantStoreWriter, config: CallConfig) -> dict[str, np.ndarray]:
@@ -207,12 +218,17 @@ def _run(
 def calibrated(
     reference: Reference, reader: AlignmentReader, intervals: Sequence[Interval], config: CallConfig,
     read_groups: Sequence[int] | None = None,
-) -> CallConfig:  # fmt: skip
-    """Measure the sample's gap costs in repeats on stretches spread evenly over ``intervals``.
+) -> tuple[CallConfig, Contamination | None]:  # fmt: skip
+    """Measure what ``config`` leaves to be measured: gap costs in repeats, and contamination if it is None.
 
-    Which stretches depends on the intervals alone, so the costs are the same however the work is cut.
+    On stretches spread evenly over ``intervals``. Which ones depends on the intervals alone, so the result is
+    the same however the work is cut.
+
+    Returns
+    -------
+    config : with what was measured; contamination : if it was measured
     """
-    size, slippage = config.calibration_cell_bp, Slippage()
+    size, slippage, places = config.calibration_cell_bp, Slippage(), AltPlaces()
     cells = sorted({(part.contig_index, part.start // size) for part in cut(intervals, size)})
     n = min(len(cells), config.calibration_cells)
     for k in range(n):
@@ -221,8 +237,42 @@ def calibrated(
         cell = Interval(contig_index, start, min(start + size, reference.contigs[contig_index].length))
         records = _fetch(reader, cell, config, read_groups)
         if records.start.size:
-            slippage.add(records, reference.sequence(*cell), start, config)
-    return dataclasses.replace(config, gap_open=slippage.gap_open(config))
+            codes = reference.sequence(*cell)
+            if config.calibrate:
+                slippage.add(records, codes, start, config)
+            if config.contamination is None:
+                places.add(records, codes, start, config)
+    measured = None
+    if config.contamination is None:
+        measured = places.estimate()
+        _tell_contamination(measured)
+        config = dataclasses.replace(config, contamination=measured.fraction)
+    if config.calibrate:
+        config = dataclasses.replace(config, gap_open=slippage.gap_open(config))
+    return config, measured
+
+
+def _tell_contamination(measured: Contamination) -> None:
+    if measured.is_known:
+        _log.info(
+            "contamination: %.2f %% of reads, from %d homozygous SNVs", 100 * measured.fraction,
+            measured.n_places,
+        )  # fmt: skip
+    else:
+        _log.warning(
+            "contamination: %d homozygous SNVs are too few to measure it (%d are needed), so it is taken for "
+            "0. Call more of the genome, or give the share of reads (--contamination).",
+            measured.n_places, MIN_PLACES,
+        )  # fmt: skip
+
+
+def _refuse_contaminated_pools(config: CallConfig, ploidies: PloidyMap) -> None:
+    most = max([ploidies.default, *(span.ploidy for span in ploidies.spans)])
+    if config.contamination != 0 and most > DIPLOID:
+        raise ConfigError(
+            f"contamination with a ploidy of {most}: is modelled for one and two "
+            "chromosomes. Leave out --contamination, or call the rest in a run of its own."
+        )
 
 
 def _fetch(
@@ -303,8 +353,9 @@ def source_attributes(config: CallConfig) -> dict[str, Any]:
 
 
 def summarise(
-    store: VariantStore, sample: str, n_partitions: int, sex: str, peaks: dict[str, int]
-) -> CallSummary:
+    store: VariantStore, sample: str, n_partitions: int, sex: str, contamination: float,
+    peaks: dict[str, int],
+) -> CallSummary:  # fmt: skip
     """Count the sites of a store by kind."""
     lengths = np.strings.str_len(store["variant_allele"])
     star = store["variant_allele"] == "*"
@@ -313,8 +364,9 @@ def summarise(
     called_bp = int((store["block_end"].astype(np.int64) - store["block_start"]).sum())
     n_indels, n_pass = int((passes & indel).sum()), int(passes.sum())
     return CallSummary(
-        sample, n_partitions, passes.size, n_pass, n_pass - n_indels, n_indels, called_bp, sex, peaks
-    )
+        sample, n_partitions, passes.size, n_pass, n_pass - n_indels, n_indels, called_bp, sex,
+        contamination, peaks,
+    )  # fmt: skip
 
 
 def _identity(path: Path) -> str:

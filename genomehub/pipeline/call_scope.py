@@ -31,6 +31,8 @@ class CallScope(NamedTuple):
     targets : BED of what was enriched, to call with ``padding`` bp on both sides, in place of ``regions``
     alleles : VCF of alleles to genotype and report whatever the genotype
     sex : "male", "female", "unknown" or "auto" (from the depths of X and Y): ploidy of X and Y
+    calibrate_on : BED of the intervals that gap costs and contamination are measured on, in place of those to
+        call: what is called in pieces then has the same of both
     ploidy_regions : BED with the ploidy in its fourth column, in place of the sex (see pipeline.ploidy)
     """
 
@@ -39,13 +41,15 @@ class CallScope(NamedTuple):
     padding: int = 0
     alleles: str | os.PathLike[str] | None = None
     sex: str = "auto"
+    calibrate_on: str | os.PathLike[str] | None = None
     ploidy_regions: str | os.PathLike[str] | None = None
 
 
 class CallPlan(NamedTuple):
-    """A scope, read: intervals to call, the ploidy of every base, alleles to report in any case."""
+    """A scope, read: intervals to call and to measure on, ploidy of every base, alleles to report anyway."""
 
     intervals: list[Interval]
+    calibration: list[Interval]
     ploidies: Ploidies
     asked: AskedAlleles | None
 
@@ -85,7 +89,8 @@ def plan_call(
     ploidies = plan_ploidy(
         reference, reader, read_groups, intervals, enriched, config, scope.sex, scope.ploidy_regions
     )
-    return CallPlan(intervals, ploidies, asked)
+    calibration = read_bed(scope.calibrate_on, reference) if scope.calibrate_on is not None else intervals
+    return CallPlan(intervals, calibration, ploidies, asked)
 
 
 def _intervals(scope: CallScope, reference: Reference) -> list[Interval]:

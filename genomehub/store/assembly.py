@@ -121,10 +121,14 @@ def _row_batches(part_paths: list[Path], replaced: Mapping[str, np.ndarray]) -> 
 
 
 def _root_attributes(labels: Labels) -> dict[str, Any]:
+    meta = [["genomehub_reference", labels.reference_digest]]
+    if "contamination_from" in labels.source_attrs:
+        share = labels.source_attrs["call_config"]["contamination"]
+        meta.append(["genomehub_contamination", f"{share:.4f} ({labels.source_attrs['contamination_from']})"])
     return {
         "vcf_zarr_version": VCF_ZARR_VERSION,
         "source": f"genomehub-{__version__}",
-        "vcf_meta_information": [["genomehub_reference", labels.reference_digest]],
+        "vcf_meta_information": meta,
         "genomehub_format_version": FORMAT_VERSION,
         "reference_digest": labels.reference_digest,
         "provenance": labels.source_attrs,
@@ -190,21 +194,47 @@ def _with_depth_filter(rows: parts.Arrays, limits: np.ndarray, column: int) -> p
 def _joined_blocks(part_paths: list[Path]) -> Iterator[parts.Arrays]:
     """Yield the blocks of all parts in order, touching blocks of one band joined where regions meet."""
     held: parts.Arrays | None = None
+    held_depths = np.zeros((0, 2), dtype=np.int64)
     for path in part_paths:
         blocks = parts.read_part(path, list(_BLOCKS))
         if len(blocks["block_start"]) == 0:
             continue
+        edges = parts.read_edge_depths(path)
+        depths = edges[edges[:, 0] == 1, 1:]
         if held is not None:
             width = max(held["block_PL"].shape[1], blocks["block_PL"].shape[1])
             for both in (held, blocks):
                 both["block_PL"] = parts.pad_last(both["block_PL"], width)
             blocks = {name: np.concatenate([held[name], blocks[name]]) for name in _BLOCKS}
             if _joins(blocks):
-                blocks = _join_first_two(blocks)
-        yield _stored_blocks({name: array[:-1] for name, array in blocks.items()})
-        held = {name: array[-1:] for name, array in blocks.items()}
+                first_depths = np.concatenate([held_depths, edges[edges[:, 0] == 0, 1:]])
+                blocks = _join_first_two(blocks, median_depth(first_depths))
+                if len(blocks["block_start"]) == 1:
+                    depths = _merged_depths(first_depths)
+        yield {name: blocks[name][:-1] for name in STORED_BLOCKS}
+        held, held_depths = {name: array[-1:] for name, array in blocks.items()}, depths
     if held is not None:
-        yield _stored_blocks(held)
+        yield {name: held[name] for name in STORED_BLOCKS}
+
+
+def _merged_depths(depths: np.ndarray) -> np.ndarray:
+    """Add up the bases ((n, 2) int64: depth, bases) of each depth; ascending."""
+    depth, place = np.unique(depths[:, 0], return_inverse=True)
+    return np.stack([depth, np.bincount(place, depths[:, 1], depth.size).astype(np.int64)], axis=1)
+
+
+def median_depth(depths: np.ndarray) -> int:
+    """Return the median of bases by depth ((n, 2) int64: depth, bases), halves up.
+
+    Examples
+    --------
+    >>> median_depth(np.array([[30, 2], [33, 1], [31, 1]]))
+    31
+    """
+    merged = _merged_depths(depths)
+    until = np.cumsum(merged[:, 1])
+    low, high = np.searchsorted(until, np.array([(until[-1] - 1) // 2, until[-1] // 2]), side="right")
+    return int(merged[low, 0] + merged[high, 0] + 1) // 2
 
 
 def _joins(blocks: parts.Arrays) -> bool:
@@ -215,24 +245,18 @@ def _joins(blocks: parts.Arrays) -> bool:
     return bool(first >= 0 and first == second and same_contig and touch and ploidies[0] == ploidies[1])
 
 
-def _join_first_two(blocks: parts.Arrays) -> parts.Arrays:
+def _join_first_two(blocks: parts.Arrays, depth: int) -> parts.Arrays:
     joined = {}
     for name, array in blocks.items():
         first, second = array[0], array[1]
         if name in ("block_GQ", "block_MIN_DP", "block_PL"):
             merged = np.minimum(first, second)
-        elif name == "block_depth_sum":
-            merged = first + second
+        elif name == "block_DP":
+            merged = np.int64(depth)
         else:
             merged = second if name == "block_end" else first
         joined[name] = np.concatenate([np.asarray(merged)[None], array[2:]])
     return joined
-
-
-def _stored_blocks(blocks: parts.Arrays) -> parts.Arrays:
-    length = blocks["block_end"] - blocks["block_start"]
-    mean = (2 * blocks["block_depth_sum"] + length) // (2 * length)  # rounded, halves up
-    return {name: mean if name == "block_DP" else blocks[name] for name in STORED_BLOCKS}
 
 
 def _widen(spec: ArraySpec, array: np.ndarray, sizes: dict[str, int]) -> np.ndarray:

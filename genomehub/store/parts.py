@@ -93,10 +93,17 @@ def complete(calls: RegionCalls, region: Interval, n_filters: int) -> RegionCall
     blocks = _complete_blocks(blocks, place)
     _check_variants(variants, region, place)
     _check_blocks(blocks, region, place)
-    if calls.candidates is None:
-        return RegionCalls(variants, blocks, calls.links)
-    candidates = _complete_candidates(calls.candidates, region, place)
-    return RegionCalls(variants, blocks, calls.links, candidates)
+    candidates = calls.candidates
+    if candidates is not None:
+        candidates = _complete_candidates(candidates, region, place)
+    return RegionCalls(variants, blocks, calls.links, candidates, calls.edge_depths)
+
+
+def _edge_depths(blocks: Arrays) -> np.ndarray:
+    """RegionCalls.edge_depths as if all bases had the median depth."""
+    length, depth = blocks["block_end"] - blocks["block_start"], blocks["block_DP"]
+    rows = [(edge, depth[at], length[at]) for edge, at in ((0, 0), (1, -1)) if length.size]
+    return np.array(rows, dtype=np.int64).reshape(-1, 3)
 
 
 def _complete_candidates(arrays: Arrays, region: Interval, place: str) -> Arrays:
@@ -244,9 +251,6 @@ def _complete_blocks(arrays: Arrays, place: str) -> Arrays:
         shape = tuple(sizes[dim] for dim in spec.dims)
         values = _conform(spec, arrays.get(spec.name), shape, _NO_ROWS, place)
         full[spec.name] = values.astype(np.int64)
-    length = full["block_end"] - full["block_start"]
-    if "block_depth_sum" not in full:
-        full["block_depth_sum"] = full["block_DP"] * length
     full.setdefault("block_band", np.full(n, -1, dtype=np.int64))
     return full
 
@@ -306,8 +310,9 @@ def pad_last(values: np.ndarray, size: int) -> np.ndarray:
 def write_part(folder: Path, index: int, calls: RegionCalls) -> Path:
     """Write completed calls of region ``index``; the same calls give the same name and the same bytes."""
     candidates = calls.candidates or {}
-    links = {"links": calls.links.astype(np.int64)}
-    arrays = {**calls.variants, **calls.blocks, **candidates, **links}
+    edge_depths = _edge_depths(calls.blocks) if calls.edge_depths is None else calls.edge_depths
+    others = {"links": calls.links.astype(np.int64), "edge_depths": edge_depths}
+    arrays = {**calls.variants, **calls.blocks, **candidates, **others}
     ranges = {
         name: (int(values.min()), int(values.max()))
         for name, values in {**calls.variants, **candidates}.items()
@@ -384,6 +389,12 @@ def read_links(path: Path) -> np.ndarray:
     """Read the links between sites of a part, as RegionCalls has them."""
     with np.load(path) as archive:
         return archive["links"].astype(np.int32)
+
+
+def read_edge_depths(path: Path) -> np.ndarray:
+    """Read the depths of a part's first and last block, as RegionCalls has them."""
+    with np.load(path) as archive:
+        return archive["edge_depths"].astype(np.int64)
 
 
 def _unpack(values: np.ndarray, spec: ArraySpec, info: PartInfo) -> np.ndarray:

@@ -190,7 +190,7 @@ BLOCK_ARRAYS: tuple[ArraySpec, ...] = (
     ArraySpec("block_end", _B, "int32", "0-based bp", "", "Base after the last of the block", "INFO/END", "1", "Integer"),
     ArraySpec("block_GQ", _B, "int8", "Phred", "-1", "Least genotype quality of 0/0 in the block", "FORMAT/GQ", "1",
               "Integer"),
-    ArraySpec("block_DP", _B, "int16", "reads", "-1", "Mean depth of the block, rounded", "FORMAT/DP", "1", "Integer"),
+    ArraySpec("block_DP", _B, "int16", "reads", "-1", "Median depth of the block, halves up", "FORMAT/DP", "1", "Integer"),
     ArraySpec("block_MIN_DP", _B, "int16", "reads", "-1", "Least depth in the block", "FORMAT/MIN_DP", "1", "Integer"),
     ArraySpec(
         "block_PL", (*_B, "block_genotypes"), "int16", "Phred", "-1",
@@ -201,11 +201,6 @@ BLOCK_ARRAYS: tuple[ArraySpec, ...] = (
         "block_band", _B, "uint8", "", "",
         "Genotype quality band: where regions meet, the writer joins touching blocks of one band, so that the "
         "store does not depend on how the genome was cut into regions; without it nothing is joined",
-        origin=Origin.TRANSIENT,
-    ),
-    ArraySpec(
-        "block_depth_sum", _B, "int64", "reads x bp", "",
-        "Sum of the depth over the block's bases; block_DP is computed from it when blocks are joined",
         origin=Origin.TRANSIENT,
     ),
 )  # fmt: skip

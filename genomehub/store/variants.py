@@ -267,6 +267,15 @@ class VariantStore:
                 f"{self.path}: array {name!r} cannot be decoded; the store is damaged. Write it again."
             ) from error
 
+    @property
+    def has_candidates(self) -> bool:
+        """Whether any candidate_* array is there (``genomehub call --features``)."""
+        return any(name.startswith("candidate_") for name in self._root.array_keys())
+
+    def rows(self, names: Sequence[str], rows: slice) -> parts.Arrays:
+        """Rows of some arrays, as name -> array."""
+        return {name: self._read(name, rows) for name in names}
+
     def variant_batches(
         self, names: Sequence[str] = ROWS, rows: int = VARIANTS_CHUNK
     ) -> Iterator[parts.Arrays]:

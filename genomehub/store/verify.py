@@ -17,6 +17,7 @@ from genomehub.store.assembly import index_rows
 from genomehub.store.parts import Arrays, derived_arrays, ploidy_of_rows
 from genomehub.store.schema import (
     CALL_ARRAYS,
+    CANDIDATE_ARRAYS,
     FIXED_DIMENSIONS,
     GVCF_ARRAYS,
     RAGGED,
@@ -26,6 +27,7 @@ from genomehub.store.schema import (
     row_length,
 )
 from genomehub.store.variants import VariantStore
+from genomehub.store.verify_candidates import candidate_rules
 from genomehub.types import INT_FILL, STRING_FILL, is_fill
 
 _MAX_GQ = 99
@@ -49,11 +51,14 @@ def verify_variants(path: str | os.PathLike[str]) -> dict[str, int]:
     {'variants': 4712345, 'blocks': 1234567, 'samples': 1}
     """
     store = VariantStore.open(path)
-    sizes = _check_layout(store)
-    _check_chunks(store)
+    specs = STORED + CANDIDATE_ARRAYS if store.has_candidates else STORED
+    sizes = _check_layout(store, specs)
+    _check_chunks(store, specs)
     _check_labels(store)
     _check_variants(store)
     _check_blocks(store)
+    if store.has_candidates:
+        _check_candidates(store)
     return {name: sizes[name] for name in ("variants", "blocks", "samples")}
 
 
@@ -68,10 +73,10 @@ def _place(store: VariantStore, contig: int, position: int) -> str:
     return f"{name}:{position}"
 
 
-def _check_layout(store: VariantStore) -> dict[str, int]:
+def _check_layout(store: VariantStore, specs: tuple[ArraySpec, ...]) -> dict[str, int]:
     """Dimensions, shapes and types; return the size of each dimension."""
     sizes: dict[str, int] = {**FIXED_DIMENSIONS, "region_index_fields": 6}
-    for spec in STORED:
+    for spec in specs:
         array = store.array(spec.name)
         dims: tuple[Any, ...] = tuple(array.attrs.get("_ARRAY_DIMENSIONS", ()))  # type: ignore[arg-type]
         if dims != spec.dims:
@@ -92,12 +97,12 @@ def _check_type(store: VariantStore, spec: ArraySpec, dtype: Any) -> None:
         raise _fail(store, f"array {spec.name!r} has type {dtype}, {wanted} or wider was expected")
 
 
-def _check_chunks(store: VariantStore) -> None:
+def _check_chunks(store: VariantStore, specs: tuple[ArraySpec, ...]) -> None:
     """Every chunk is there and as long as its Blosc header says.
 
     A reader takes a missing chunk for zeros, and may not notice a short one.
     """
-    for spec in STORED:
+    for spec in specs:
         array = store.array(spec.name)
         if 0 in array.shape:
             continue
@@ -187,6 +192,14 @@ def _present(alleles: np.ndarray) -> Iterator[list[str]]:
     return ([allele for allele in row if allele] for row in alleles.tolist())
 
 
+def _check_candidates(store: VariantStore) -> None:
+    for rows, what, wrong in candidate_rules(store):
+        if wrong.any():
+            i = int(np.argmax(wrong))
+            contig, position = int(rows["candidate_contig"][i]), int(rows["candidate_position"][i])
+            raise _fail(store, f"the candidate at {_place(store, contig, position)} {what}")
+
+
 def _any(flags: np.ndarray) -> np.ndarray:
     return np.asarray(flags.reshape(len(flags), -1).any(axis=1))
 
@@ -207,7 +220,7 @@ def _check_blocks(store: VariantStore) -> None:
             ("overlaps the block before it or comes too late",
              (contig < contig_before) | ((contig == contig_before) & (start < end_before))),
             ("has a GQ or depth below its range", (rows["block_GQ"] < -1) | (rows["block_MIN_DP"] < -1)),
-            ("has a mean depth below its least depth", rows["block_DP"] < rows["block_MIN_DP"]),
+            ("has a median depth below its least depth", rows["block_DP"] < rows["block_MIN_DP"]),
         )  # fmt: skip
         for what, wrong in rules:
             if wrong.any():

@@ -26,6 +26,7 @@ from genomehub.variants.pileup import (
     ReferenceConfidence,
     Window,
     as_alignments,
+    edge_depths,
     make_window,
     reference_blocks,
     reference_confidence,
@@ -93,11 +94,13 @@ def call_interval(
     row = found.evidence.events.row[called.sites[:, 1]]
     inside = np.flatnonzero((row >= first) & (row < last))
     mine = rooms.Called(*(field[inside] for field in called))
+    blocks = reference_blocks(confidence, window, first, last, occupied, config)
     return RegionCalls(
         variant_arrays(mine, found.evidence, window, config),
-        reference_blocks(confidence, window, first, last, occupied, config),
+        blocks,
         link_called(called, found.evidence, first, last, window, config),
         _features(found, is_called, window, first, last) if features else None,
+        edge_depths(confidence, window, blocks),
     )
 
 

@@ -12,6 +12,7 @@ from genomehub.kernels.genotype import MAX_ALLELES, STAR, GenotypeModel, Genotyp
 from genomehub.kernels.region_reads import RegionReads
 from genomehub.kernels.repeats import MAX_REPEATS, indel_repeats
 from genomehub.types import INT_FILL, INT_MISSING, Flag, Records
+from genomehub.variants.contamination import companion_table
 from genomehub.variants.haplotypes import Haplotypes
 from genomehub.variants.likelihoods import indel_prior_table
 from genomehub.variants.pileup import Window
@@ -39,7 +40,8 @@ def make_model(config: CallConfig) -> GenotypeModel:
     """Return the kernel's scalars, in log10 units."""
     return GenotypeModel(
         0.1 * config.fragment_cap, 0.1 * config.mapping_weight, config.poor_rate, 0.1 * config.poor_error,
-        genotype_table(MAX_ALLELES, config.ploidy),
+        genotype_table(MAX_ALLELES, config.ploidy), config.contamination or 0.0,
+        companion_table(config.ploidy),
     )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from genomehub.config import CallConfig
 from genomehub.kernels import pileup as kernels
 from genomehub.kernels import repeats
 from genomehub.kernels.pileup import MAX_QUALITY, N_COUNTS, Alignments, Pileup
+from genomehub.kernels.statistics import medians
 from genomehub.types import Flag, Records
 
 #: Records with one of these bits say nothing about the sample's genotypes.
@@ -218,21 +219,31 @@ def reference_blocks(
     # reduceat over the beginnings of all runs; runs that are no block are dropped afterwards
     quality = np.minimum.reduceat(confidence.genotype_quality[rows], begin)[keep]
     depth = confidence.depth[rows].astype(np.int64)
-    depth_sum = np.add.reduceat(depth, begin)[keep]
     return {
         "block_contig": np.full(at.size, window.contig_index, dtype=np.int32),
         "block_start": (window.start + first + at).astype(np.int32),
         "block_end": (window.start + first + at + length).astype(np.int32),
         "block_GQ": quality.astype(np.int8),
-        "block_DP": ((2 * depth_sum + length) // (2 * length)).astype(np.int32),
+        "block_DP": medians(depth, at, at + length).astype(np.int32),
         "block_MIN_DP": np.minimum.reduceat(depth, begin)[keep].astype(np.int32),
         "block_PL": np.minimum.reduceat(confidence.phred_likelihood[rows], begin, axis=0)[keep],
         "block_band": band[at].astype(np.uint8),
-        "block_depth_sum": depth_sum,
     }
 
 
+def edge_depths(confidence: ReferenceConfidence, window: Window, blocks: dict[str, np.ndarray]) -> np.ndarray:
+    """Return how many bases of the first and the last block have which depth, as RegionCalls.edge_depths."""
+    rows = []
+    for edge, at in ((0, 0), (1, -1)):
+        if blocks["block_start"].size:
+            span = slice(blocks["block_start"][at] - window.start, blocks["block_end"][at] - window.start)
+            counts = np.bincount(confidence.depth[span])
+            depth = np.flatnonzero(counts)
+            rows.append(np.stack([np.full(depth.size, edge), depth, counts[depth]], axis=1))
+    return np.concatenate([np.zeros((0, 3), dtype=np.int64), *rows])
+
+
 def _no_blocks(ploidy: int) -> dict[str, np.ndarray]:
-    names = ("contig", "start", "end", "GQ", "DP", "MIN_DP", "band", "depth_sum")
+    names = ("contig", "start", "end", "GQ", "DP", "MIN_DP", "band")
     blocks = {f"block_{name}": np.zeros(0, dtype=np.int32) for name in names}
     return {**blocks, "block_PL": np.zeros((0, ploidy + 1), dtype=np.int32)}

@@ -3,6 +3,7 @@
 import itertools
 
 import numpy as np
+from plain import genotype as plain
 
 from genomehub.store.variants import VariantStoreWriter
 from genomehub.types import FLOAT32_MISSING, Contig, Interval, RegionCalls
@@ -14,7 +15,8 @@ _STRINGS = np.dtypes.StringDType()
 
 def region_calls(sites, blocks=(), n_filters=3):
     """RegionCalls of sites (contig, position, alleles, genotype) and blocks (contig, start, end[, band])."""
-    return RegionCalls(variants(sites, n_filters), block_arrays(blocks))
+    arrays = block_arrays(blocks)
+    return RegionCalls(variants(sites, n_filters), arrays, edge_depths=edge_depths(arrays))
 
 
 def variants(sites, n_filters=3):
@@ -67,14 +69,29 @@ def block_arrays(blocks):
     def least(modulus, offset):
         return np.array([offset + int((at % modulus).min(initial=modulus)) for at in bases], dtype=np.int64)
 
-    depth_sum = np.array([int((30 + at % 2).sum()) for at in bases], dtype=np.int64)
+    depth = np.array([plain.median(depths(at).tolist() or [0]) for at in bases], dtype=np.int64)
     return {
         "block_contig": contig, "block_start": start, "block_end": end,
-        "block_GQ": least(97, 1), "block_DP": depth_sum // np.maximum(end - start, 1),
+        "block_GQ": least(97, 1), "block_DP": depth,
         "block_MIN_DP": least(89, 5),
         "block_PL": np.stack([least(1, 0), least(997, 60), least(1009, 600)], axis=1),
-        "block_band": band, "block_depth_sum": depth_sum,
+        "block_band": band,
     }  # fmt: skip
+
+
+def depths(at):
+    """Depth of bases."""
+    return 30 + at // 40 % 7
+
+
+def edge_depths(arrays):
+    """RegionCalls.edge_depths of block_arrays."""
+    rows = []
+    for edge, at in ((0, 0), (1, -1)):
+        if arrays["block_start"].size:
+            each = depths(np.arange(arrays["block_start"][at], arrays["block_end"][at]))
+            rows += [(edge, depth, int((each == depth).sum())) for depth in sorted({*each.tolist()})]
+    return np.array(rows, np.int64).reshape(-1, 3)
 
 
 def random_sites(n, seed, contigs=CONTIGS):

@@ -13,7 +13,9 @@ from genomehub.config import CallConfig
 from genomehub.errors import InputError
 from genomehub.formats.alignment_depth import select_records
 from genomehub.pipeline import call as pipeline
+from genomehub.pipeline.call_scope import CallScope
 from genomehub.store.variants import VariantStore
+from genomehub.store.verify import verify_variants
 from genomehub.types import Interval
 from genomehub.variants.annotations import FILTERS
 
@@ -109,6 +111,7 @@ def test_call__features(reference, bam, tmp_path, options):
     called = store["candidate_called"]
     assert store["candidate_position"][called].tolist() == plain["variant_position"].tolist()
     assert store["candidate_DP"][called].tolist() == plain["variant_DP"].tolist()
+    assert verify_variants(tmp_path / "one.vcz")["variants"] == 3
 
 
 @pytest.mark.parametrize(
@@ -236,3 +239,35 @@ def test_select_records__keeps_rows_and_their_parts(reference, bam):
 def _cut(path):
     path.write_bytes(path.read_bytes()[:-4_000])
     return path
+
+
+def records_of(reference, bam, path, regions, calibrate_on):
+    """Records of the VCF of ``regions`` (a BED), and the gap costs they were called with."""
+    scope = CallScope(regions=regions, calibrate_on=calibrate_on)
+    config = CallConfig(calibration_cell_bp=1_000)
+    exports = pipeline.Exports(vcf=path.with_suffix(".vcf"))
+    pipeline.call(reference.path, bam, path, scope, exports, config=config, threads=1)
+    lines = path.with_suffix(".vcf").read_text().splitlines()
+    costs = VariantStore.open(path).attributes["provenance"]["call_config"]["gap_open"]
+    return [line for line in lines if not line.startswith("#")], costs
+
+
+def test_call__pieces_are_as_the_whole(reference, bam, tmp_path):
+    beds = {"whole": (2_000, 15_000), "first": (2_000, 9_000), "second": (9_000, 15_000)}
+    for name, (start, end) in beds.items():
+        (tmp_path / f"{name}.bed").write_text(f"{NAME}\t{start}\t{end}\n")
+    whole = tmp_path / "whole.bed"
+    alone = [records_of(reference, bam, tmp_path / f"{n}.vcz", tmp_path / f"{n}.bed", None) for n in beds]
+    assert alone[1][1] != alone[0][1]
+    pieces = [
+        records_of(reference, bam, tmp_path / f"{n}.2.vcz", tmp_path / f"{n}.bed", whole)
+        for n in ("first", "second")
+    ]
+    assert [costs for _, costs in pieces] == [alone[0][1]] * 2
+    assert len(pieces[0][0]) == 1
+    assert [line for lines, _ in pieces for line in lines] == alone[0][0]
+
+
+def test_call__calibration_on_a_bed_that_is_missing(reference, bam, tmp_path, capsys):
+    assert call(reference, bam, tmp_path / "o.vcz", "--calibrate-on", tmp_path / "none.bed") == 3
+    assert "none.bed: no such BED file" in capsys.readouterr().err

@@ -36,17 +36,16 @@ def reference(tmp_path_factory):
     return make_reference(tmp_path_factory.mktemp("call") / "s.ref", {NAME: SEQUENCE})
 
 
-@pytest.fixture(scope="module")
-def bam(tmp_path_factory):
-    """Reads of two haplotypes over 2,000-15,000, every 10 bases of each."""
+def reads_of(edits, begins):
+    sequence, places = apply_edits(SEQUENCE, edits)
+    return [aligned_read(sequence, places, begin, 100) for begin in begins]
+
+
+def write_reads(path, reads):
     head = pysam.AlignmentHeader.from_dict(
         {"HD": {"VN": "1.6", "SO": "coordinate"}, "SQ": [{"SN": NAME, "LN": len(SEQUENCE)}],
          "RG": [{"ID": "a", "SM": "NA1"}]}
     )  # fmt: skip
-    reads = []
-    for edits in (FIRST, SECOND):
-        sequence, places = apply_edits(SEQUENCE, edits)
-        reads += [aligned_read(sequence, places, begin, 100) for begin in range(2_000, 15_000, 10)]
     out = []
     for i, read in enumerate(sorted(reads, key=lambda read: read.start)):
         record = pysam.AlignedSegment(head)
@@ -57,7 +56,14 @@ def bam(tmp_path_factory):
         record.query_qualities = pysam.qualitystring_to_array("D" * len(read.bases))
         record.set_tag("RG", "a")
         out.append(record)
-    return write_bam(tmp_path_factory.mktemp("bam") / "in.bam", head, out)
+    return write_bam(path, head, out)
+
+
+@pytest.fixture(scope="module")
+def bam(tmp_path_factory):
+    """Reads of two haplotypes over 2,000-15,000, every 10 bases of each."""
+    reads = [read for edits in (FIRST, SECOND) for read in reads_of(edits, range(2_000, 15_000, 10))]
+    return write_reads(tmp_path_factory.mktemp("bam") / "in.bam", reads)
 
 
 def call(reference, source, output, *options):
@@ -270,3 +276,58 @@ def test_evaluate__pool_is_refused(reference, bam, tmp_path, capsys):
     options = ["evaluate", "-q", "-r", str(reference.path), "--truth", str(truth), str(tmp_path / "o.vcz")]
     assert run(options) == 3
     assert "holds calls of ploidy 4" in capsys.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def contaminated(tmp_path_factory):
+    """Of the sample 27 reads over any base, of another person, who has an SNV at ABSENT twice, 4."""
+    reads = reads_of([], [begin for begin in range(2_000, 15_000, 11) for _ in range(3)])
+    reads += reads_of([(ABSENT, SEQUENCE[ABSENT], other(ABSENT))], range(2_007, 15_000, 25))
+    return write_reads(tmp_path_factory.mktemp("bam") / "mixed.bam", reads)
+
+
+def test_call__contamination(reference, contaminated, tmp_path):
+    told = {}
+    for name, options in {
+        "without": [],
+        "none": ["--contamination", 0],
+        "some": ["--contamination", 0.1],
+    }.items():
+        vcf = tmp_path / f"{name}.vcf"
+        assert call(reference, contaminated, tmp_path / f"{name}.vcz", "--vcf", vcf, *options) == 0
+        told[name] = vcf.read_text()
+    assert told["without"] == told["none"]
+    assert "contamination" not in told["none"]
+    assert f"{ABSENT + 1}\t" in told["none"]
+    assert "##genomehub_contamination=0.1000 (given)\n" in told["some"]
+    assert f"{ABSENT + 1}\t" not in told["some"]
+    verify_variants(tmp_path / "some.vcz")
+
+
+def test_call__contamination_of_few_bases_is_not_measured(reference, contaminated, tmp_path, capsys):
+    options = ("--contamination", "auto", "--json", "--vcf", tmp_path / "o.vcf")
+    command = ["call", "-r", reference.path, "-o", tmp_path / "o.vcz", *options, contaminated]
+    assert run([str(word) for word in command]) == 0
+    out, log = capsys.readouterr()
+    assert json.loads(out)["contamination"] == 0
+    assert "contamination: 0 homozygous SNVs are too few to measure it (50 are needed)" in log
+    assert "##genomehub_contamination=0.0000 (0 homozygous SNVs)" in (tmp_path / "o.vcf").read_text()
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (
+            ["--contamination", "0.5"],
+            "contamination 0.5: is the share of reads that are another person's, 0 to 0.3",
+        ),
+        (["--contamination", "some"], "'some' is neither a share of reads, such as 0.02, nor auto"),
+        (
+            ["--contamination", "0.1", "--ploidy", "3"],
+            "contamination with a ploidy of 3: is modelled for one and two",
+        ),
+    ],
+)
+def test_call__contamination_that_cannot_be(reference, bam, tmp_path, capsys, options, sentence):
+    assert call(reference, bam, tmp_path / "o.vcz", *options) != 0
+    assert sentence in " ".join(capsys.readouterr().err.split())

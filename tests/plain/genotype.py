@@ -58,11 +58,15 @@ def genotype_priors(rates, ploidy):
     ]
 
 
-def quality_drop(rows, reverse, quality, left, g, f):
-    """g/g if reads of f among those with least left to read are errors; best on each strand."""
-    total = 0.0
+def quality_drop(rows, reverse, quality, left, both, g, f):
+    """g/g if reads of f among those with least left to read are errors; best on each strand.
+
+    Fragments that ``both`` strands read are no errors.
+    """
+    total = sum(row[g] for row, other in zip(rows, both, strict=True) if other)
     for strand in (False, True):
-        own = sorted((i for i in range(len(rows)) if reverse[i] == strand), key=lambda i: left[i])
+        mine = (i for i in range(len(rows)) if reverse[i] == strand and not both[i])
+        own = sorted(mine, key=lambda i: left[i])
         scores = []
         for n in range(len(own) + 1):
             held, rest = own[:n], own[n:]
@@ -107,3 +111,9 @@ def rank_sum(zeros, ones):
     ties = sum(pool.count(v) ** 3 - pool.count(v) for v in set(pool))
     variance = len(zeros) * len(ones) / 12 * (n + 1 - ties / (n * (n - 1)))
     return (u - len(zeros) * len(ones) / 2) / math.sqrt(variance) if variance > 1e-9 else 0.0
+
+
+def median(values):
+    """The middle value, or the mean of the two in the middle, halves up."""
+    ordered = sorted(values)
+    return (ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2] + 1) // 2

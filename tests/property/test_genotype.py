@@ -15,7 +15,7 @@ from genomehub.kernels.events import Events
 from genomehub.kernels.genotype import ReadTraits, genotype_number, homozygote_number
 from genomehub.kernels.pileup import Pileup
 from genomehub.kernels.region_reads import RegionReads
-from genomehub.kernels.statistics import fisher_strand, rank_sum
+from genomehub.kernels.statistics import fisher_strand, medians, rank_sum
 from genomehub.store.schema import n_genotypes
 from genomehub.variants.annotations import strand_odds_ratio
 from genomehub.variants.genotypes import make_model
@@ -181,18 +181,19 @@ def observations(draw):
         column(st.integers(2, 41)),
         lefts,
         column(st.sampled_from([0, 27, 60])),
+        column(st.booleans()),
     )
 
 
 @settings(deadline=None)
 @given(observations())
 def test_artefacts__equal_plain(case):
-    rows, reverse, quality, left, mapping = case
+    rows, reverse, quality, left, mapping, both = case
     traits = Traits(np.arange(len(rows)), np.array(reverse), np.array(quality, float), np.array(left),
-                    np.array(mapping, float))  # fmt: skip
+                    np.array(mapping, float), np.array(both))  # fmt: skip
     table = np.array(rows)
     drop = quality_drop(table, traits, np.argsort(left), 0, 1)
-    assert drop == pytest.approx(plain.quality_drop(rows, reverse, quality, left, 0, 1))
+    assert drop == pytest.approx(plain.quality_drop(rows, reverse, quality, left, both, 0, 1))
     assert drop >= table[:, 0].sum() - 1e-9
     foreign = foreign_reads(table, traits, 0, 1, -3.0)
     assert foreign == pytest.approx(plain.foreign_reads(rows, reverse, mapping, 0, 1, -3.0))
@@ -219,6 +220,16 @@ def test_rank_sum__equals_plain(zeros, ones):
     got = rank_sum(np.array([0, values.size]), order, group, values)[0]
     expected = plain.rank_sum(zeros, ones)
     assert (math.isnan(got) and math.isnan(expected)) or got == pytest.approx(expected)
+
+
+@settings(deadline=None)
+@given(st.lists(st.lists(st.integers(0, 30), min_size=1, max_size=12), max_size=5))
+@example([[3, 4], [900], [0, 0, 1, 1]])
+def test_medians__equal_plain(spans):
+    values = np.array([value for span in spans for value in span], np.int64)
+    ends = np.cumsum([len(span) for span in spans]).astype(np.int64)
+    begins = ends - np.array([len(span) for span in spans], np.int64)
+    assert medians(values, begins, ends).tolist() == [plain.median(span) for span in spans]
 
 
 def test_strand_odds_ratio__balanced_and_one_sided():

@@ -13,6 +13,7 @@ from genomehub.kernels import pileup as counters
 from genomehub.types import Flag
 from genomehub.variants.pileup import (
     as_alignments,
+    edge_depths,
     make_window,
     overlapping_mates,
     reference_blocks,
@@ -198,7 +199,11 @@ def test_reference_blocks__no_data_is_absent_and_bands_split(stretch):
     assert blocks["block_GQ"][in_middle].tolist() == [60]  # 20 reads * 3.01
     alone = blocks["block_start"] >= 150
     assert blocks["block_GQ"][alone].max() == 3
-    assert blocks["block_depth_sum"][alone].sum() == 20
+    assert blocks["block_DP"][alone].tolist() == [1] * int(alone.sum())
+    depths = edge_depths(confidence, area, blocks)
+    assert depths[depths[:, 0] == 1, 1].tolist() == [1]
+    first = confidence.depth[blocks["block_start"][0] : blocks["block_end"][0]]
+    assert np.repeat(depths[depths[:, 0] == 0, 1], depths[depths[:, 0] == 0, 2]).tolist() == sorted(first)
 
 
 def test_reference_blocks__empty_window():

@@ -308,3 +308,19 @@ def _sorted(records):
         flat[name] = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
     rows = {name: getattr(records, name)[order] for name in Records._fields if name not in flat}
     return Records(**flat, **rows)
+
+
+@pytest.mark.parametrize(("mate_start", "sure"), [(460, True), (540, False)])
+def test_call__amplicon_of_low_base_quality(mate_start, sure):
+    """All fragments start at one base. Read by one strand alone, errors of a quality drop explain as much."""
+    reference = context("ACGT")
+    first, second = reference, reference[:520] + "ACGT"["CGTA".index(reference[520])] + reference[521:]
+    reads = []
+    for name in range(60):
+        own, end = (first, second)[name % 2], mate_start + 110
+        reads.append(Read(400, [(130, "M")], own[400:530], 20, 0x63, 60, name, mate_start, end - 400))
+        mate = own[mate_start:end]
+        reads.append(Read(mate_start, [(110, "M")], mate, 20, 0x93, 60, name, 400, 400 - end))
+    variants = call(reference, make_records(reads)).variants
+    assert variants["call_genotype"][0, 0].tolist() == [0, 1]
+    assert (variants["call_GQ"][0, 0] >= 50) == sure

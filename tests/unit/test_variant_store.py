@@ -10,7 +10,6 @@ from genomehub.errors import NotFoundError, StoreError
 from genomehub.files import sha256
 from genomehub.store import assembly, parts, schema
 from genomehub.store.variants import VariantStore
-from genomehub.store.verify import verify_variants
 from genomehub.types import FLOAT32_FILL, FLOAT32_MISSING, Interval, is_fill, is_missing
 
 SITES = build.random_sites(60, seed=1)
@@ -95,9 +94,8 @@ def test_blocks__join_only_same_band_where_regions_meet(tmp_path):
     assert opened["block_start"].tolist() == [0, 60, 250, 350]
     assert opened["block_end"].tolist() == [60, 250, 300, 400]
     whole = build.block_arrays(blocks)
-    for name in ("block_GQ", "block_MIN_DP", "block_PL"):
+    for name in ("block_GQ", "block_DP", "block_MIN_DP", "block_PL"):
         np.testing.assert_array_equal(opened[name], whole[name], err_msg=name)
-    assert opened["block_DP"].tolist() == [31, 31, 31, 31]  # 30.5, halves up
 
 
 def test_blocks__not_joined_without_band_or_across_contigs(tmp_path):
@@ -107,11 +105,26 @@ def test_blocks__not_joined_without_band_or_across_contigs(tmp_path):
     for index, (contig, start, end) in enumerate(regions):
         arrays = build.block_arrays([(contig, start, end)])
         if index < 2:
-            del arrays["block_band"], arrays["block_depth_sum"]
+            del arrays["block_band"]
         writer.write_region(index, parts.RegionCalls({}, arrays))
     opened = VariantStore.open(writer.finalise())
     assert opened["block_end"].tolist() == [25_000, 50_000, contigs[1].length]
-    assert opened["block_DP"].tolist() == [30, 30, 31]  # from block_DP itself, from the sum
+    assert opened["block_DP"].tolist() == [33, 33, 33]
+
+
+def test_blocks__median_of_all_bases_where_regions_meet(tmp_path):
+    """50 bases of 9 reads, then 60 of 31 and 90 of 33, of which the median is no median of medians."""
+    regions = [Interval(0, 0, 100), Interval(0, 100, 200), Interval(1, 0, 9_000)]
+    writer = build.make_writer(tmp_path / "s.vcz", regions)
+    for index, (depth, edges) in enumerate([(20, [(9, 50), (31, 50)]), (33, [(31, 10), (33, 90)])]):
+        arrays = build.block_arrays([regions[index]])
+        arrays["block_DP"][:] = depth
+        rows = [(edge, *counts) for edge in (0, 1) for counts in edges]
+        writer.write_region(index, parts.RegionCalls({}, arrays, edge_depths=np.array(rows)))
+    writer.write_region(2, parts.RegionCalls({}, {}))
+    opened = VariantStore.open(writer.finalise())
+    assert opened["block_end"].tolist() == [200]
+    assert opened["block_DP"].tolist() == [31]
 
 
 def test_writer__restart_finds_what_is_done(tmp_path):
@@ -337,9 +350,7 @@ def test_candidates__kept_on_request(tmp_path, size):
         mine = [p for p in places if region.contig_index == 0 and region.start <= p < region.end]
         calls = build.cut(SITES, [], region)
         writer.write_region(index, calls._replace(candidates=candidate_arrays(mine) if mine else {}))
-    path = writer.finalise()
-    verify_variants(path)
-    store = VariantStore.open(path)
+    store = VariantStore.open(writer.finalise())
     assert store["candidate_position"].tolist() == [p + 1 for p in places]
     assert store["candidate_ref"].tolist() == [str(p % 50) for p in places]
     assert store["candidate_SB"].shape == (5, 4)
@@ -377,7 +388,7 @@ def test_depth_filter__marks_what_exceeds_the_median(tmp_path, size):
         filters={"LowQual": "low", "Deep": "deep"}, depth_filter=("Deep", 6.0),
     )  # fmt: skip
     store = VariantStore.open(path)
-    deep = store["variant_DP"] > 31 + 6 * np.sqrt(31)
+    deep = store["variant_DP"] > 33 + 6 * np.sqrt(33)
     assert 10 < deep.sum() < deep.size
     filters = store["variant_filter"]
     assert not filters[deep, 0].any()
