@@ -82,9 +82,7 @@ def new_dataset(
     if project_name not in projects_to_describe(session, principal):
         raise NotFoundError(f"{project_name[:40]!r}: no such project of yours.")
     project = session.scalars(select(models.Project).where(models.Project.name == project_name)).one()
-    same = select(models.Dataset).where(
-        models.Dataset.project_id == project.id, models.Dataset.name == name
-    )
+    same = select(models.Dataset).where(models.Dataset.project_id == project.id, models.Dataset.name == name)
     if session.scalar(same) is not None:
         raise ConflictError(f"project {project_name!r} has a data set {name!r} already. Choose another name.")
     dataset = models.Dataset(uuid=str(uuid.uuid4()), project_id=project.id, name=name, created_at=now)
