@@ -1,6 +1,7 @@
 """Pages in a real browser: every page, both languages, every role; keyboard, axe, igv.js, a narrow screen.
 
-The browser is Debian's Chromium. Whatever it asks for is watched: nothing may fail and nothing may leave the hub.
+The browser is Debian's Chromium. Whatever it asks for is watched: nothing may fail and nothing may leave
+the hub.
 """
 
 import io
@@ -184,15 +185,14 @@ def test_igv__draws_our_reads_and_variants(hub, visit):
     tracks = page.evaluate(
         """async () => {
             const igv = (await import(document.getElementById("igv").dataset.igv)).default;
-            return igv.getAllBrowsers().flatMap((one) => one.tracks ?? one.trackViews.map((view) => view.track))
-                .map((track) => track.name).filter(Boolean);
+            const views = igv.getAllBrowsers().flatMap((one) => one.trackViews);
+            return views.map((view) => view.track.name).filter(Boolean);
         }"""
     )
     assert {f"{REAL} · VCF", f"{REAL} · CRAM"} <= set(tracks)
 
 
-def test_keyboard__from_search_to_data_set_to_request(hub, visit):
-    world, _ = hub
+def test_keyboard__from_search_to_data_set_to_request(visit):
     page = visit("colleague").open("/en/")
 
     def tab_to(name: str, most: int = 60) -> None:
@@ -244,8 +244,7 @@ def test_facets__narrow_the_list_at_once_and_keep_the_focus(visit):
     assert page.locator(".hit").count() == 2
 
 
-def test_pages__work_without_javascript(hub, visit):
-    world, _ = hub
+def test_pages__work_without_javascript(visit):
     page = visit("colleague", java_script_enabled=False).open("/en/catalogue")
     page.get_by_role("checkbox", name=re.compile("^WES")).check()
     page.get_by_role("button", name="Apply").click()
@@ -285,7 +284,8 @@ def test_phone__nothing_is_wider_than_the_screen(hub, visit, path):
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
     small = page.evaluate(
         "[...document.querySelectorAll('button, .button, input:not([type=hidden]):not([type=checkbox])')]"
-        ".filter(e => e.offsetParent && e.getBoundingClientRect().height < 28).map(e => e.outerHTML.slice(0, 80))"
+        ".filter(e => e.offsetParent && e.getBoundingClientRect().height < 28).map(e => "
+        "e.outerHTML.slice(0, 80))"
     )
     assert small == []
 
