@@ -97,7 +97,9 @@ HEAVY = ("numba", "zarr", "pysam", "dask", "distributed", "matplotlib", "pandas"
         "genomehub.align",
         "genomehub.cli",
         "genomehub.cli.workflow",
+        "genomehub.hub.backup",
         "genomehub.hub.catalogue",
+        "genomehub.hub.uploading",
         "genomehub.pipeline.workflow",
     ],
 )
