@@ -8,6 +8,7 @@ from builders import intake
 from builders.uploads import TUS, begin, checksum, complete, configured, metadata, send, sent
 from sqlalchemy import select
 
+from genomehub import cli
 from genomehub.hub import models
 from genomehub.hub.access.people import add_person, grant_role, new_token
 from genomehub.hub.access.principals import Role
@@ -350,3 +351,22 @@ def test_uploader__sends_indexes_resumes_and_tells(sqlite_world):
         done = uploader.send(sources, "new", "genomes", {"samples": ["NA12878"]})
         assert (done["id"], done["outcome"]) == (begun.headers["upload-session"], "registered")
         assert uploader.send(sources, "new", "genomes", {})["outcome"] == "unchanged"
+
+
+def test_cli__upload(sqlite_world, monkeypatch, capsys):
+    world = known(sqlite_world)
+    bam, _ = files(world)
+    arguments = ["--dataset", "new", "--project", "genomes", "--title", "New", str(bam)]
+    with world.serve() as url:
+        monkeypatch.delenv("GENOMEHUB_TOKEN", raising=False)
+        assert cli.run(["hub", "upload", url, *arguments]) == 2
+        assert "a token is needed" in capsys.readouterr().err
+        monkeypatch.setenv("GENOMEHUB_TOKEN", world.tokens["holder"])
+        assert cli.run(["hub", "upload", url, *arguments]) == 0
+        assert capsys.readouterr().out.split()[0] == "registered"
+        monkeypatch.setenv("GENOMEHUB_TOKEN", world.tokens["researcher"])
+        assert cli.run(["hub", "upload", url, *arguments]) == 3
+        assert "the hub answers: 'new': no such data set" in capsys.readouterr().err
+    assert cli.run(["hub", "upload", "ftp://x", *arguments]) == 2
+    assert cli.run(["hub", "upload", url, "--dataset", "new"]) == 2
+    assert cli.run(["hub", "upload", url, "--dataset", "new", "--file", "x"]) == 2

@@ -97,9 +97,11 @@ HEAVY = ("numba", "zarr", "pysam", "dask", "distributed", "matplotlib", "pandas"
         "genomehub.align",
         "genomehub.cli",
         "genomehub.cli.workflow",
+        "genomehub.hub.backup",
         "genomehub.hub.catalogue",
         "genomehub.hub.client",
         "genomehub.hub.service.server",
+        "genomehub.hub.uploading",
         "genomehub.pipeline.workflow",
     ],
 )
