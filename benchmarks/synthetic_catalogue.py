@@ -187,10 +187,10 @@ def _rows(documents: dict[int, dict[str, Any]]) -> Iterator[tuple[Any, list[dict
         for i, one in documents.items()
     ]  # fmt: skip
     yield models.Entry, [
-        {"id": i, "digest": _DIGEST.format(i), "data_digest": _DIGEST.format(i), "dataset_id": i,
+        {"id": i, "dataset_id": i, "digest": _DIGEST.format(i), "data_digest": _DIGEST.format(i),
          "provenance_digest": _DIGEST.format(0), "version": 1,
-         "reference_id": 1 + i % len(REFERENCES), "registered_at": _NOW, "registered_by": "benchmark", "software": {},
-         "qc": {"coverage": {"mean": 30.0}}}
+         "reference_id": 1 + i % len(REFERENCES), "registered_at": _NOW, "registered_by": "benchmark",
+         "software": {}, "qc": {"coverage": {"mean": 30.0}}}
         for i in documents
     ]  # fmt: skip
     yield models.File, [

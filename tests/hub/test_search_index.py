@@ -11,6 +11,7 @@ from genomehub.hub.discovery.columns import columns_of
 from genomehub.hub.discovery.indexing import index_dataset, refresh
 from genomehub.hub.discovery.question import Question
 from genomehub.hub.discovery.search import find
+from genomehub.hub.discovery.texts import texts_of
 
 STEWARD = Principal(1, "x", "Ada", frozenset({Grant(Role.STEWARD)}))
 
@@ -110,7 +111,7 @@ def test_migration__indexes_what_is_there(world):
     before = titles(world)
     with world.hub.database.write() as session:
         session.execute(delete(models.SearchDocument))
-        session.execute(text("DELETE FROM search_text"))
+        texts_of(session).remove(session, session.scalars(select(models.Dataset.id)).all())
         session.execute(text("INSERT INTO search_stale (dataset_id) SELECT id FROM dataset"))
     assert titles(world) == before == ["Data set open-door"]
 

@@ -68,9 +68,10 @@ def test_search__words_in_the_title_come_first(described):
 @pytest.mark.parametrize(
     ("q", "n"),
     [
-        ("EPILEPSIE", 1), ("coeur", 1), ("CŒUR", 1), ("genom", 1), ('"rare disease"', 1), ('"disease rare"', 0),
-        ("trios hospital", 1), ("cohort epilepsy", 1), ('"hospitals des"', 0), ("d'une cohorte", 1),
-        ("hs37d5", 1), ("DUO:0000007", 1), ("WGS", 1), ("narwhal", 0), ("!!!", 0), ("", 3), ("the", 0),
+        ("EPILEPSIE", 1), ("coeur", 1), ("CŒUR", 1), ("genom", 1), ('"rare disease"', 1),
+        ('"disease rare"', 0), ("trios hospital", 1), ("cohort epilepsy", 1), ('"hospitals des"', 0),
+        ("d'une cohorte", 1), ("hs37d5", 1), ("DUO:0000007", 1), ("WGS", 1),
+        ("narwhal", 0), ("!!!", 0), ("", 3), ("the", 0),
     ],
 )  # fmt: skip
 def test_search__words(described, q, n):

@@ -71,38 +71,39 @@ class SqliteTexts:
 
 
 class PostgresqlTexts:
-    """Columns of type tsvector, written as their text form: no rules of the server for words are used."""
+    """A table a field, with a column of type tsvector, written in its text form: no rules of the server for
+    words are used.
+    """
 
     #: Bounds of a tsvector.
     _LAST_POSITION, _MOST_POSITIONS = 16_383, 255
 
     def put(self, session: Session, rows: Sequence[tuple[int, tuple[Words, Words, Words]]]) -> None:
-        statement = text(
-            "INSERT INTO search_text (dataset_id, title, keywords, body) VALUES "
-            "(:id, CAST(:title AS tsvector), CAST(:keywords AS tsvector), CAST(:body AS tsvector))"
-        )
-        session.execute(
-            statement,
-            [
-                {
-                    "id": row,
-                    **{field: self._vector(words) for field, words in zip(FIELDS, fields, strict=True)},
-                }
-                for row, fields in rows
-            ],
-        )
+        for place, field in enumerate(FIELDS):
+            statement = text(
+                f"INSERT INTO search_text_{field} (dataset_id, words) VALUES (:id, CAST(:words AS tsvector))"
+            )
+            session.execute(
+                statement, [{"id": row, "words": self._vector(fields[place])} for row, fields in rows]
+            )
 
     def remove(self, session: Session, dataset_ids: Iterable[int]) -> None:
-        statement = text("DELETE FROM search_text WHERE dataset_id = ANY(:ids)")
-        session.execute(statement, {"ids": list(dataset_ids)})
+        ids = list(dataset_ids)
+        for field in FIELDS:
+            statement = text(f"DELETE FROM search_text_{field} WHERE dataset_id = ANY(:ids)")
+            session.execute(statement, {"ids": ids})
 
     def find(self, session: Session, element: Element, field: Field) -> str:
+        # The planner would read whole tables for frequent words, and unpack every vector: 1.5 s, not 0.05 s.
+        session.execute(text("SET LOCAL enable_seqscan = off"))
         query = " <-> ".join(f"'{word}'" for word in element.words) + (":*" if element.prefix else "")
         statement = text(
-            "SELECT string_agg(CAST(dataset_id AS text), ' ') FROM search_text "
-            f"WHERE {field} @@ CAST(:query AS tsquery)"
+            f"SELECT string_agg(CAST(dataset_id AS text), ' ') FROM search_text_{field} "
+            "WHERE words @@ CAST(:query AS tsquery)"
         )
-        return session.execute(statement, {"query": query}).scalar() or ""
+        found = session.execute(statement, {"query": query}).scalar() or ""
+        session.execute(text("SET LOCAL enable_seqscan = on"))
+        return found
 
     def _vector(self, words: Words) -> str:
         positions: dict[str, list[int]] = {}

@@ -1,7 +1,8 @@
 """The index for finding data sets: made from descriptions, and made again whenever it is missing.
 
-The words themselves lie in ``search_text``, which each database makes its own way (a virtual table of
-SQLite's FTS5; columns of type tsvector in PostgreSQL), so it is no model. Triggers of the database note in
+The words themselves lie where each database looks them up its own way, so these are no models: in
+``search_text``, a virtual table of SQLite's FTS5, or in ``search_text_title``, ``_keywords`` and ``_body``
+with columns of type tsvector in PostgreSQL. Triggers of the database note in
 ``search_stale`` whose index is out of date, whoever changes what it is made from; ``discovery.indexing``
 brings it up to date at the end of every write transaction.
 """
