@@ -234,8 +234,8 @@ def post_objects(
     return BulkObjects(summary=summary, unresolved_drs_objects=missing, resolved_drs_object=found)
 
 
-@router.options(
-    "/objects", response_model=BulkAuthorizations, response_model_exclude_none=True, responses=_BULK_ERRORS
+@router.options(  # OpenAPI has no bodies for OPTIONS, DRS has
+    "/objects", response_model=BulkAuthorizations, response_model_exclude_none=True, include_in_schema=False
 )
 def options_objects(hub: HubDependency, principal: PrincipalDependency, asked: BulkIds) -> BulkAuthorizations:
     """Say how to be let in to many objects."""

@@ -34,7 +34,8 @@ IfRange = Annotated[str | None, Header(alias="if-range", max_length=200)]
 IfNoneMatch = Annotated[str | None, Header(alias="if-none-match", max_length=2000)]
 
 
-@router.api_route("/{id}", methods=["GET", "HEAD"], responses=_ANSWERS, response_class=Response)
+@router.get("/{id}", responses=_ANSWERS, response_class=Response)
+@router.head("/{id}", include_in_schema=False)
 def get_file(
     hub: HubDependency,
     principal: PrincipalDependency,
@@ -48,7 +49,8 @@ def get_file(
     return _answer(hub, principal, request, id, range, if_range, if_none_match)
 
 
-@router.api_route("/{token}/{name}", methods=["GET", "HEAD"], responses=_ANSWERS, response_class=Response)
+@router.get("/{token}/{name}", responses=_ANSWERS, response_class=Response)
+@router.head("/{token}/{name}", include_in_schema=False)
 def get_linked_file(
     hub: HubDependency,
     request: Request,

@@ -86,7 +86,13 @@ Accept = Annotated[str | None, Header(max_length=2000)]
 Position = Annotated[int | None, Query(ge=0, le=LARGEST_POSITION)]
 
 
-@router.get("/service-info")
+class JsonAnswer(Response):
+    """JSON of refget."""
+
+    media_type = f"{_JSON}; charset=us-ascii"
+
+
+@router.get("/service-info", response_class=JsonAnswer, responses={406: _ERRORS[406]})
 def service_info(hub: HubDependency, accept: Accept = None) -> Response:
     """Say what this service is and can."""
     _accepted(accept, _JSONS)
@@ -111,7 +117,7 @@ def service_info(hub: HubDependency, accept: Accept = None) -> Response:
     return _json(body)
 
 
-@router.get("/{digest}/metadata", response_model=MetadataAnswer, responses=_ERRORS)
+@router.get("/{digest}/metadata", response_class=JsonAnswer, responses=_ERRORS)
 def metadata(hub: HubDependency, digest: DigestPath, accept: Accept = None) -> Response:
     """Return digests, length and names of a sequence."""
     _accepted(accept, _JSONS)
@@ -193,4 +199,4 @@ def _accepted(accept: str | None, given: tuple[str, ...]) -> None:
 
 
 def _json(body: dict[str, Any]) -> Response:
-    return Response(json.dumps(body), headers=_OPEN, media_type=f"{_JSON}; charset=us-ascii")
+    return JsonAnswer(json.dumps(body), headers=_OPEN)
