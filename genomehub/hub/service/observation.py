@@ -126,4 +126,4 @@ class _Exchange:
         route = self._scope.get("route")
         template = getattr(route, "path_format", None) or getattr(route, "path", None)
         # Routes of the framework itself (/openapi.json) have no template; their function has a name.
-        return template or getattr(self._scope.get("endpoint"), "__name__", "none")
+        return str(template or getattr(self._scope.get("endpoint"), "__name__", "none"))
