@@ -14,13 +14,16 @@ from pathlib import Path
 import httpx
 import pytest
 from builders.access import ROLES, STATES, permit_state, populate
+from builders.descriptions import trio
 from builders.hub import World, hub_world
+from builders.uploads import OCTETS, TUS, begin, metadata
 from fastapi import APIRouter, FastAPI
 from sqlalchemy import select
 from starlette.routing import BaseRoute, Route
 
 from genomehub.hub import models
 from genomehub.hub.access.gate import Action, Gate
+from genomehub.hub.description.rdf import to_graph, to_turtle
 from genomehub.hub.service.app import create_app
 from genomehub.hub.service.context import Hub
 from genomehub.hub.service.dependencies import HubDependency, PrincipalDependency
@@ -37,6 +40,8 @@ class Call:
     json: object = None
     form: dict[str, str] | None = None
     query: dict[str, str] | None = None
+    headers: dict[str, str] = dataclasses.field(default_factory=dict)
+    content: str | None = None
 
 
 def _about(name: str, json: object = None, **more: str) -> Call:
@@ -89,6 +94,86 @@ for _state in ("draft", "submitted"):
             _state, {"granted": True, "reason": "Good"}
         ),
     }
+
+
+# descriptions, and their ingest
+_TURTLE = to_turtle(to_graph(trio(), "https://provider.test/trio", for_hdh=True))
+CALLS |= {
+    "GET /api/vocabularies/{name}": Call({"name": "duo"}),
+    "POST /api/validate": Call(json={"title": {"en": "A title"}}),
+    "POST /ingest/datasets": Call(content=_TURTLE, headers={"Content-Type": "text/turtle"}),
+    "PUT /ingest/datasets/origin": Call(
+        content=_TURTLE, headers={"Content-Type": "text/turtle"}, query={"originalId": "never-sent"}
+    ),
+    "DELETE /ingest/datasets/{id}": Call({"id": "never-sent"}),
+}
+for _name in _DATASETS:
+    CALLS |= {
+        f"GET /api/datasets/{{uuid}} [{_name}]": _about(_name),
+        f"GET /api/datasets/{{uuid}}/versions [{_name}]": _about(_name),
+        f"GET /api/datasets/{{uuid}}/difference [{_name}]": Call(
+            {"uuid": f"{{{_name}}}"}, query={"first": "1", "second": "1"}
+        ),
+        f"GET /api/datasets/{{uuid}}/known [{_name}]": _about(_name),
+        f"PUT /api/datasets/{{uuid}}/description [{_name}]": _about(_name, {"title": {"en": "Other"}}),
+        f"POST /api/datasets/{{uuid}}/publish [{_name}]": _about(_name),
+        f"POST /api/datasets/{{uuid}}/withdraw [{_name}]": _about(_name, {"reason": "A mistake"}),
+    }
+
+# files
+_FORGED = {"Authorization": "Bearer forged"}
+CALLS |= {
+    "GET /files/{token}/{name}": Call({"token": "forged", "name": "a.bam"}),
+    "POST /ga4gh/drs/v1/objects": Call(json={"bulk_object_ids": ["{open-door file}"]}),
+    "OPTIONS /ga4gh/drs/v1/objects": Call(json={"bulk_object_ids": ["{open-door file}"]}),
+    "POST /ga4gh/drs/v1/objects/access": Call(
+        json={
+            "bulk_object_access_ids": [{"bulk_object_id": "{open-door file}", "bulk_access_ids": ["https"]}]
+        }
+    ),
+    "GET /htsget/{datatype}/service-info": Call({"datatype": "reads"}),
+    "OPTIONS /htsget/{datatype}/{id:path}": Call({"datatype": "reads", "id:path": "{open-door}"}),
+    "GET /htsget/data/{key}/{name}": Call({"key": "forged", "name": "bam"}, headers=_FORGED),
+    "POST /seqcol/comparison/{digest1}": Call(json={"names": [], "lengths": [], "sequences": []}),
+    "GET /seqcol/attribute/collection/{name}/{digest}": Call({"name": "names"}),
+}
+for _name in _DATASETS:
+    _file = {"object_id": f"{{{_name} file}}", "access_id": "https"}
+    CALLS |= {
+        f"GET /files/{{id}} [{_name}]": Call({"id": f"{{{_name} file}}"}),
+        f"GET /ga4gh/drs/v1/objects/{{object_id}} [{_name}]": Call(_file),
+        f"POST /ga4gh/drs/v1/objects/{{object_id}} [{_name}]": Call(_file, json={}),
+        f"OPTIONS /ga4gh/drs/v1/objects/{{object_id}} [{_name}]": Call(_file),
+        f"GET /ga4gh/drs/v1/objects/{{object_id}}/access/{{access_id}} [{_name}]": Call(_file),
+        f"POST /ga4gh/drs/v1/objects/{{object_id}}/access/{{access_id}} [{_name}]": Call(_file, json={}),
+        f"GET /htsget/{{datatype}}/{{id:path}} [{_name}]": Call(
+            {"datatype": "reads", "id:path": f"{{{_name}}}"}
+        ),
+        f"POST /htsget/{{datatype}}/{{id:path}} [{_name}]": Call(
+            {"datatype": "variants", "id:path": f"{{{_name}}}"}, json={}
+        ),
+    }
+
+# uploads
+_FILE = {"upload": "{upload}", "file": "{upload file}"}
+CALLS |= {
+    "GET /api/uploads/{upload}": Call({"upload": "{upload}"}),
+    "DELETE /api/uploads/{upload}": Call({"upload": "{upload}"}),
+    "POST /api/uploads/{upload}/complete": Call({"upload": "{upload}"}, json={}),
+    "PATCH /api/uploads/{upload}/files/{file}": Call(
+        _FILE, headers={**OCTETS, "Upload-Offset": "0"}, content="reads"
+    ),
+    "DELETE /api/uploads/{upload}/files/{file}": Call(_FILE, headers=TUS),
+    **{
+        f"POST /api/uploads [{name}]": Call(
+            headers={
+                **TUS, "Upload-Length": "5",
+                "Upload-Metadata": metadata(name="b.bam", dataset=name, project="genomes"),
+            }
+        )
+        for name in ("open-door", "back-room", "new")
+    },
+}  # fmt: skip
 
 
 # ------------------------------------------------------------------------------------------- the table
@@ -166,9 +251,10 @@ class Prepared:
         method, path = route.partition(" [")[0].split()
         for name, value in call.path.items():
             path = path.replace(f"{{{name}}}", fill(value, given))
-        headers = {} if role == "visitor" else {"Authorization": f"Bearer {self.world.tokens[role]}"}
+        token = {} if role == "visitor" else {"Authorization": f"Bearer {self.world.tokens[role]}"}
+        headers = token | call.headers
         transport = httpx.ASGITransport(self.app)
-        body = {"json": fill(call.json, given)} if call.json is not None else {}
+        body = {"json": fill(call.json, given)} if call.json is not None else {"content": call.content}
         form = {"data": fill(call.form, given)} if call.form is not None else {}
         async with httpx.AsyncClient(transport=transport, base_url="http://hub.test") as client:
             answer = await client.request(method, path, params=call.query, headers=headers, **body, **form)
@@ -187,8 +273,17 @@ def fill(value: object, given: dict[str, str]) -> object:
 
 
 def prepare(world: World, state: str) -> Prepared:
-    given = populate(world)
+    given = populate(world) | {"nothing file": f"{'0' * 64}.1"}
     permit_state(world, state)
+    with world.hub.database.read() as session:
+        for name in ("open-door", "back-room"):
+            of_dataset = models.Entry.dataset_id == world.dataset(session, name).id
+            given[f"{name} file"] = (
+                f"{session.scalars(select(models.Entry.digest).where(of_dataset)).one()}.1"
+            )
+    *_, given["upload"], _, given["upload file"] = (
+        begin(world.client("holder"), "a.bam", 5).headers["location"].split("/")
+    )
     app = create_app(world.hub)
     app.include_router(probe)
     return Prepared(world, given, app)

@@ -57,7 +57,8 @@ def test_docs__commands_run(sqlite_world, tmp_path):
 def test_docs__every_event_is_named():
     service = PAGE.parents[1] / "genomehub" / "hub" / "service" / "routes"
     files = [service / f"{name}.py" for name in ("drs", "files", "htsget")]
+    files.append(service.parent / "deliveries.py")
     source = "".join(file.read_text(encoding="utf-8") for file in files)
-    found = set(re.findall(r'"(ticket|link|slice|download)"', source))
-    assert found == {"ticket", "link", "slice", "download"}
+    found = set(re.findall(r'"(ticket|link|slice|download|break-off)"', source))
+    assert found == {"ticket", "link", "slice", "download", "break-off"}
     assert {name for name in found if f"`{name}`" not in TEXT} == set()

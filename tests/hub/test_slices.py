@@ -12,9 +12,9 @@ from genomehub.errors import NotFoundError, ResourceError, StoreError
 from genomehub.hub.delivery.bgzf import EOF_BLOCK, block
 from genomehub.hub.delivery.cram import CramSource
 from genomehub.hub.delivery.indexes import parse_index
-from genomehub.hub.delivery.ranges import PosixReader
 from genomehub.hub.delivery.regions import Asked, RangeError, Region, resolve
 from genomehub.hub.delivery.slices import BgzfSource
+from genomehub.hub.storage.posix import LocalBlob
 
 LENGTHS = {"1": 60_000, "2": 200_000, "MT": 1_000}
 FORMATS = [
@@ -27,7 +27,7 @@ FORMATS = [
 ]
 
 
-class Counting(PosixReader):
+class Counting(LocalBlob):
     """Counts the bytes that are read."""
 
     n_bytes = 0
@@ -116,11 +116,11 @@ def _write_calls(folder, sequences, chance):
 
 
 def source(place, format, file, index):
-    reader, identity = Counting(str(place / file)), (str(place), file, index)
+    reader, identity = Counting(place / file), (str(place), file, index)
     if format == "CRAM":
         fasta = str(place / "genome.ref" / "genome.fa.gz")
-        return CramSource(reader, PosixReader(str(place / index)), identity, lambda contigs: fasta)
-    return BgzfSource(format, reader, PosixReader(str(place / index)), identity)
+        return CramSource(reader, LocalBlob(place / index), identity, lambda contigs: fasta)
+    return BgzfSource(format, reader, LocalBlob(place / index), identity)
 
 
 def records(path, place, *region):
@@ -216,8 +216,8 @@ def test_region__damaged_data_is_an_error_not_a_slice(place, tmp_path):
     (tmp_path / "damaged.bam").write_bytes(content)
     given = BgzfSource(
         "BAM",
-        PosixReader(str(tmp_path / "damaged.bam")),
-        PosixReader(str(place / "reads.bam.bai")),
+        LocalBlob(tmp_path / "damaged.bam"),
+        LocalBlob(place / "reads.bam.bai"),
         ("damaged",),
     )
     everywhere = (given.region(Region(1, start, start + 1)) for start in range(0, 200_000, 1000))
@@ -249,7 +249,7 @@ def test_records__straddle_blocks(tmp_path):
     cut = [data[at : at + 9973] for at in range(0, len(data), 9973)]
     path.write_bytes(b"".join(map(block, cut)) + EOF_BLOCK)
     pysam.index(str(path))
-    given = BgzfSource("BAM", PosixReader(str(path)), PosixReader(f"{path}.bai"), ("straddle",))
+    given = BgzfSource("BAM", LocalBlob(path), LocalBlob(tmp_path / "a.bam.bai"), ("straddle",))
     for start in np.linspace(0, 89_000, 40, dtype=int).tolist():
         out_path = written(given, [Region(0, start, start + 4000)], tmp_path / "out.bam")
         got = subprocess.run(["samtools", "view", str(out_path)], capture_output=True, text=True, check=True)

@@ -11,7 +11,7 @@ import deflate
 from isal import isal_zlib
 
 from genomehub.errors import StoreError
-from genomehub.hub.delivery.ranges import RangeReader
+from genomehub.hub.storage import Blob
 
 #: Inflated bytes of a block that we make.
 BLOCK_BYTES = 0xFF00
@@ -26,7 +26,7 @@ _LEVEL = 1  # cut blocks are a few at the edges of a region
 class Blocks:
     """Blocks of a file from an offset on; reads ahead up to ``until``, where its caller will likely stop."""
 
-    def __init__(self, reader: RangeReader, offset: int, until: int) -> None:
+    def __init__(self, reader: Blob, offset: int, until: int) -> None:
         self._reader, self._until = reader, until
         self._buffer, self._origin, self._window = b"", offset, _FIRST_WINDOW
         self.begin = self.offset = offset

@@ -19,9 +19,10 @@ import numpy as np
 
 from genomehub.errors import ResourceError, StoreError
 from genomehub.hub.delivery.indexes import FAR
-from genomehub.hub.delivery.ranges import RangeReader, pieces
+from genomehub.hub.delivery.ranges import pieces
 from genomehub.hub.delivery.regions import Region
 from genomehub.hub.delivery.slices import Head, Kept
+from genomehub.hub.storage import Blob
 
 #: The containers that end a file of CRAM 3.x and 2.1 (CRAM 3.1, section 9).
 _ENDS = (
@@ -60,8 +61,8 @@ class CramSource:
     identity : of the content, so that many readers share what was read of header and index
     """
 
-    reader: RangeReader
-    index_reader: RangeReader | None
+    reader: Blob
+    index_reader: Blob | None
     identity: tuple[object, ...]
     find_fasta: FindFasta
     format: str = "CRAM"

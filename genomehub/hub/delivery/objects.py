@@ -9,7 +9,7 @@ import dataclasses
 import hashlib
 import re
 from collections.abc import Iterable
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -103,11 +103,6 @@ def result_files(entry: models.Entry) -> list[models.File]:
     return [file for file in entry.files if file.role == "result"]
 
 
-def location(database: Database, file: models.File) -> str:
-    """Return where a file lies, as an ``Opener`` takes it."""
-    return str(absolute_path(database.location.folder, file)) if file.relative else file.path
-
-
 class Objects:
     """Objects of one session; folders must have been listed before (``list_folders``)."""
 
@@ -198,7 +193,8 @@ def list_folders(database: Database, entry_digest: str) -> None:
         )
         listed = set(session.scalars(known.distinct()))
         todo = [
-            (file.id, absolute_path(database.location.folder, file), file.sha256)
+            # a folder lies in a file system: in an object store there are files only
+            (file.id, Path(absolute_path(database.location.folder, file)), file.sha256)
             for file in folders
             if file.id not in listed
         ]

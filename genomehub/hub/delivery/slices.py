@@ -16,9 +16,10 @@ from typing import Any
 from genomehub.errors import StoreError
 from genomehub.hub.delivery.bgzf import BLOCK_BYTES, EOF_BLOCK, Blocks, blocks_of
 from genomehub.hub.delivery.indexes import Index, parse_index
-from genomehub.hub.delivery.ranges import RangeReader, pieces
+from genomehub.hub.delivery.ranges import pieces
 from genomehub.hub.delivery.records import BamRecords, BcfRecords, Records, VcfRecords
 from genomehub.hub.delivery.regions import Region
+from genomehub.hub.storage import Blob
 
 _HEADER_STEP = 1 << 16
 
@@ -67,8 +68,8 @@ class BgzfSource:
     """
 
     format: str
-    reader: RangeReader
-    index_reader: RangeReader | None
+    reader: Blob
+    index_reader: Blob | None
     identity: tuple[object, ...]
 
     @functools.cached_property
@@ -163,7 +164,7 @@ class BgzfSource:
 class _Cut:
     """One run over a region; yields inflated bytes to keep (bytearray) and blocks as they are (bytes)."""
 
-    def __init__(self, reader: RangeReader, records: Records, region: Region, safe: int) -> None:
+    def __init__(self, reader: Blob, records: Records, region: Region, safe: int) -> None:
         self._reader, self._records, self._region, self._safe = reader, records, region, safe
 
     def run(self, chunks: list[tuple[int, int]]) -> Iterator[bytes | bytearray]:
@@ -225,7 +226,7 @@ class _Cut:
             data, at = data[end:] + more, 0
 
 
-def _tail(reader: RangeReader, records: Records, offset: int) -> Iterator[bytes | bytearray]:
+def _tail(reader: Blob, records: Records, offset: int) -> Iterator[bytes | bytearray]:
     """Yield all from the first record without a contig on; the end of the file apart."""
     blocks = Blocks(reader, offset >> 16, (offset >> 16) + _HEADER_STEP)
     data, at = blocks.next(), offset & 0xFFFF

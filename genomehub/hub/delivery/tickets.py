@@ -12,14 +12,14 @@ from sqlalchemy.orm import Session
 from genomehub.errors import ConfigError, NotFoundError
 from genomehub.hub import models
 from genomehub.hub.access.gate import Action, Gate
-from genomehub.hub.database import Database
 from genomehub.hub.delivery.cram import CramSource
-from genomehub.hub.delivery.objects import READS, VARIANTS, find_entry, location, parse_name, result_files
-from genomehub.hub.delivery.ranges import Opener, RangeReader
+from genomehub.hub.delivery.objects import READS, VARIANTS, find_entry, parse_name, result_files
+from genomehub.hub.delivery.ranges import Opener
 from genomehub.hub.delivery.references import References
 from genomehub.hub.delivery.regions import UNPLACED, Asked, RangeError, Region, resolve
 from genomehub.hub.delivery.slices import BgzfSource
 from genomehub.hub.lookup import is_current
+from genomehub.hub.storage import Blob
 
 #: Bytes of the file behind one block of a ticket, about: what a client fetches again if it fails.
 BLOCK_BYTES = 256 << 20
@@ -37,11 +37,17 @@ class UnsupportedFormatError(ConfigError):
 
 @dataclasses.dataclass(frozen=True)
 class Chosen:
-    """A file that answers: ``id`` is its name as an object."""
+    """A file that answers; it holds no row, so it outlives the session.
+
+    id : its name as an object
+    place, index_place : where it lies, and the index that was registered with it (None: none was)
+    """
 
     id: str
     format: str
-    file: models.File
+    sha256: str
+    place: str
+    index_place: str | None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,12 +97,16 @@ def choose_file(entry: models.Entry, name: str, datatype: DataType, format: str 
     known, parsed = FORMATS[datatype], parse_name(name)
     if parsed is not None and parsed.member:
         raise NotFoundError(f"{name[:80]!r}: holds no {datatype} that htsget gives.")
-    there = [
-        Chosen(f"{entry.digest}.{number}", known[file.kind], file)
-        for number, file in enumerate(result_files(entry), 1)
+    files = result_files(entry)
+    numbers = {
+        number: file
+        for number, file in enumerate(files, 1)
         if file.kind in known and file.n_files is None and (parsed is None or parsed.number in (None, number))
+    }
+    there = [
+        Chosen(f"{entry.digest}.{number}", known[file.kind], file.sha256, file.path, _index_of(file, files))
+        for number, file in sorted(numbers.items(), key=lambda one: list(known).index(one[1].kind))
     ]
-    there.sort(key=lambda one: list(known).index(one.file.kind))
     if not there:
         raise NotFoundError(f"{name[:80]!r}: holds no {datatype} that htsget gives.")
     fitting = [one for one in there if format in (None, one.format)]
@@ -107,43 +117,40 @@ def choose_file(entry: models.Entry, name: str, datatype: DataType, format: str 
 
 
 @contextlib.contextmanager
-def opened(database: Database, opener: Opener, references: References, chosen: Chosen) -> Iterator[Source]:
+def opened(opener: Opener, references: References, chosen: Chosen) -> Iterator[Source]:
     """Open a file and its index, and close them at the end."""
     with contextlib.ExitStack() as stack:
-        reader = opener(location(database, chosen.file))
+        reader = opener(chosen.place)
         stack.callback(reader.close)
-        index = _open_index(database, opener, chosen)
+        index = _open_index(opener, chosen)
         if index is not None:
             stack.callback(index.close)
-        identity = (chosen.file.sha256, chosen.format)
+        identity = (chosen.sha256, chosen.format)
         if chosen.format == "CRAM":
             yield CramSource(reader, index, identity, references.find_fasta)
         else:
             yield BgzfSource(chosen.format, reader, index, identity)
 
 
-def _open_index(database: Database, opener: Opener, chosen: Chosen) -> RangeReader | None:
-    """Open the index that was registered with the file, else the one that lies beside it."""
-    name = PurePosixPath(chosen.file.path).name
-    there = _siblings(chosen.file)
-    place = location(database, chosen.file)
-    for suffix in _INDEXES[chosen.format]:
-        for index_name in (name + suffix, PurePosixPath(name).stem + suffix):
-            if index_name in there:
-                return opener(location(database, there[index_name]))
-    for suffix in _INDEXES[chosen.format]:
-        with contextlib.suppress(NotFoundError):
-            return opener(place + suffix)
+def _index_of(file: models.File, files: list[models.File]) -> str | None:
+    """Return where the index lies that was registered with a file."""
+    places = {PurePosixPath(one.path).name: one.path for one in files}
+    name = PurePosixPath(file.path)
+    for suffix in _INDEXES[READS.get(file.kind) or VARIANTS[file.kind]]:
+        for index_name in (name.name + suffix, name.stem + suffix):
+            if index_name in places:
+                return places[index_name]
     return None
 
 
-def _siblings(file: models.File) -> dict[str, models.File]:
-    from sqlalchemy.orm import object_session
-
-    session = object_session(file)
-    assert session is not None, "a file is opened within its session"
-    others = select(models.File).where(models.File.entry_id == file.entry_id, models.File.role == "result")
-    return {PurePosixPath(one.path).name: one for one in session.scalars(others)}
+def _open_index(opener: Opener, chosen: Chosen) -> Blob | None:
+    """Open the index that was registered with the file, else the one that lies beside it."""
+    if chosen.index_place is not None:
+        return opener(chosen.index_place)
+    for suffix in _INDEXES[chosen.format]:
+        with contextlib.suppress(NotFoundError):
+            return opener(chosen.place + suffix)
+    return None
 
 
 def header_blocks(source: Source) -> list[Block]:

@@ -104,8 +104,14 @@ class Uploads:
 
     # ------------------------------------------------------------------------------------- who and what
 
-    def require_right(self, session: Session, principal: Principal, project: str, dataset: str) -> None:
+    def require_right(
+        self, session: Session, principal: Principal, project: str, dataset: str, asked: str = ""
+    ) -> None:
         """Ask the gate whether a person may register there; a data set that is new needs a holder.
+
+        Parameters
+        ----------
+        asked : as they named the data set, if not by its name: a hidden one's name is not told
 
         Raises
         ------
@@ -120,7 +126,7 @@ class Uploads:
             held = session.scalar(select(models.Project.id).where(models.Project.name == project))
             if principal.has(Role.HOLDER, held):
                 return
-        Gate(session, principal, self.clock()).require(Action.REGISTER, row, dataset)
+        Gate(session, principal, self.clock()).require(Action.REGISTER, row, asked or dataset)
 
     def find(self, session: Session, principal: Principal, identifier: str) -> models.UploadSession:
         """Return a person's own upload; that of another is answered as one that does not exist.
@@ -166,8 +172,8 @@ class Uploads:
         ------
         ConfigError, TooLargeError, ConflictError, NotFoundError, NotAllowedError, ResourceError
         """
-        wish = self._checked(session, wish)
-        self.require_right(session, principal, wish.project, wish.dataset)
+        asked, wish = wish.dataset, self._checked(session, wish)
+        self.require_right(session, principal, wish.project, wish.dataset, asked)
         row = self._session_of(session, principal, wish)
         if any(file.name == wish.name for file in row.files):
             raise ConflictError(

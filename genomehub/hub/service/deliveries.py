@@ -1,29 +1,36 @@
 """What the routes that give out files share: opening, links, streams that are watched and noted."""
 
+import dataclasses
+import logging
 from collections.abc import Callable, Iterator, Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 from fastapi import Request
+from sqlalchemy.orm import Session
 
-from genomehub.errors import NotAuthenticatedError
+from genomehub.errors import GenomehubError
 from genomehub.hub import models
+from genomehub.hub.access.gate import Action, Gate
 from genomehub.hub.access.principals import Principal
+from genomehub.hub.access.watch import Watch
 from genomehub.hub.delivery.guard import Delivery
 from genomehub.hub.delivery.links import Links
-from genomehub.hub.delivery.ranges import Opener, PosixReader
+from genomehub.hub.delivery.ranges import Opener
 from genomehub.hub.delivery.references import References
 from genomehub.hub.service.context import Hub
 from genomehub.hub.service.streaming import Streamed
+from genomehub.hub.storage import open_location
 
+_log = logging.getLogger("genomehub.hub")
 #: Browsers keep what a preflight said for so long (htsget asks for 30 days).
 _PREFLIGHT_SECONDS = 30 * 24 * 3600
 
 
 def opener(hub: Hub) -> Opener:
-    """Return what opens the files of the catalogue."""
-    return PosixReader
+    """Return what opens the files of the catalogue, local or in an object store."""
+    return partial(open_location, hub.settings)
 
 
 def references(hub: Hub) -> References:
@@ -41,52 +48,76 @@ def links(hub: Hub, purpose: str) -> Links:
     return Links(hub.signer(purpose), hub.clock, hub.settings.link_seconds)
 
 
-def holder(principal: Principal) -> int:
-    """Return the person for whom a link is made.
+@dataclasses.dataclass(frozen=True)
+class Access:
+    """An access to a version's data that the gate has allowed.
+
+    because : of the gate's decision, for the event log
+    dataset_id, entry_id : numbers in the database
+    """
+
+    principal: Principal
+    because: Mapping[str, str]
+    dataset_id: int
+    entry_id: int
+    dataset_uuid: str
+
+
+def allowed(
+    hub: Hub, session: Session, principal: Principal, entry: models.Entry | None, what: str
+) -> Access:
+    """Ask the gate whether somebody may read a version (None: there is none).
 
     Raises
     ------
-    NotAuthenticatedError
-        They are nobody whom the hub knows.
+    NotFoundError, NotAuthenticatedError, NotAllowedError
     """
-    if principal.person_id is None:
-        raise NotAuthenticatedError("log in, or send a token, to get a link to data.")
-    return principal.person_id
+    dataset = None if entry is None else entry.dataset
+    decision = Gate(session, principal, hub.clock()).require(Action.READ, dataset, what)
+    assert entry is not None, "the gate lets nobody read what is not there"
+    return Access(principal, decision.detail, entry.dataset_id, entry.id, entry.dataset.uuid)
 
 
-def note(hub: Hub, principal: Principal, action: str, entry_id: int, **detail: object) -> None:
-    """Append to the event log what was given out of a version."""
-    with hub.database.write() as session:
-        entry = session.get_one(models.Entry, entry_id)
-        hub.note(session, principal, action, entry.dataset, entry, **detail)
+def note(hub: Hub, access: Access, action: str, **detail: object) -> None:
+    """Append to the event log what is given out; on the disk before it is. No session may be open."""
+    hub.desk.journal.record(
+        access.principal, action, access.dataset_id, access.entry_id, **detail, **access.because
+    )
 
 
 def watched(
     hub: Hub,
-    principal: Principal,
-    entry: tuple[int, int],
+    access: Access,
     parts: Iterator[bytes],
     close: Callable[[], Any],
     action: str,
     detail: Mapping[str, object],
     **answer: Any,
 ) -> Streamed:
-    """Return an answer that is sent while the gate is open, and noted with its bytes when it is over.
+    """Note an access, and return an answer that is sent while the gate is open.
+
+    If it ends early, that is noted too, with the bytes that were sent.
 
     Parameters
     ----------
-    entry : numbers of the version and of its data set
     close : called at the end
     """
-    entry_id, dataset_id = entry
-    delivery = Delivery(hub.database, hub.clock, holder(principal), dataset_id, parts)
+    try:
+        note(hub, access, action, **detail)
+    except GenomehubError:
+        close()
+        raise
+    watch = Watch(hub.database, access.principal, Action.READ, access.dataset_id, hub.clock)
+    delivery = Delivery(watch, parts)
 
     def done() -> None:
         close()
-        note(
-            hub, principal, action, entry_id,
-            **detail, bytes=delivery.n_bytes, complete=delivery.complete,
-        )  # fmt: skip
+        if delivery.complete:
+            return
+        try:
+            note(hub, access, "break-off", of=action, bytes=delivery.n_bytes, **detail)
+        except GenomehubError as error:  # the access itself is noted
+            _log.error("the early end of a %s could not be noted: %s", action, error)
 
     return Streamed(iter(delivery), done, **answer)
 

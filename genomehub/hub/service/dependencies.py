@@ -1,13 +1,14 @@
 """What routes ask for in their signatures: the hub, who asks, and bounds of a page."""
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Annotated
 
 from fastapi import Depends, Query, Request
 
-from genomehub.errors import NotAllowedError, NotAuthenticatedError
+from genomehub.errors import ConfigError, NotAllowedError, NotAuthenticatedError
 from genomehub.hub.access import sessions
 from genomehub.hub.access.keys import peek
 from genomehub.hub.access.logins import person_of_identity
@@ -93,6 +94,28 @@ def principal_of_passport(hub: Hub, passport: str) -> Principal:
     subject = f"{holder.subject}@{holder.issuer}"
     principal = known or dataclasses.replace(ANONYMOUS, means="passport")
     return dataclasses.replace(principal, visas=holder.visas, subject=subject)
+
+
+def with_passports(hub: Hub, request: Request, principal: Principal, passports: list[str]) -> Principal:
+    """Return who asks with passports in the body, beside what the request's headers say (DRS).
+
+    Raises
+    ------
+    NotAuthenticatedError
+        One of them does not hold.
+    ConfigError
+        They are of different people.
+    """
+    for passport in passports:
+        shown = attempt(hub, request, functools.partial(principal_of_passport, hub, passport))
+        if shown.known and principal.known and shown.person_id != principal.person_id:
+            raise ConfigError("passports: they are of different people. Send those of one person.")
+        subject = principal.subject or shown.subject
+        principal = dataclasses.replace(
+            principal if principal.known else shown, visas=principal.visas | shown.visas, subject=subject
+        )
+    request.state.principal = principal
+    return principal
 
 
 def _principal_of_identity(hub: Hub, issuer: str, subject: str, means: str) -> Principal | None:

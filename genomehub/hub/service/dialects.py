@@ -6,8 +6,10 @@ from typing import Any
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
+from starlette.concurrency import run_in_threadpool
 
 from genomehub.errors import GenomehubError, http_status
+from genomehub.hub.service.refusals import note_refusal
 
 #: (request, status, the error or None for a malformed request, its sentence) -> answer
 Render = Callable[[Request, int, GenomehubError | None, str], Response]
@@ -30,6 +32,8 @@ def dialect(render: Render) -> type[APIRoute]:
                     return render(request, 400, None, f"{place}: {first['msg']}.")
                 except GenomehubError as error:
                     status = http_status(error)
+                    if status < 500:  # the common handler notes the others
+                        await run_in_threadpool(note_refusal, request, error)
                     if status >= 500 and status != 503:
                         raise
                     return render(request, status, error, _UNKNOWN if status >= 500 else str(error))

@@ -20,7 +20,10 @@ class Blob(Protocol):
     """An open file, local or remote, whose ranges can be read; safe to use from several threads.
 
     size : bytes
+    piece_bytes : how much is best read at a time where much is wanted; a running download holds it in memory
     """
+
+    piece_bytes: int
 
     @property
     def size(self) -> int: ...

@@ -18,6 +18,8 @@ _PART = ".part"
 class LocalBlob:
     """A local file, opened."""
 
+    piece_bytes = 2**18
+
     def __init__(self, path: Path) -> None:
         self._lock = threading.Lock()
         try:

@@ -27,6 +27,8 @@ _CHECKSUM = "sha256"  # of the whole file, kept as the object's metadata
 class RemoteBlob:
     """An object whose size is known; every read is one range request."""
 
+    piece_bytes = 4 * 2**20
+
     def __init__(self, store: Any, key: str, size: int) -> None:
         self._store, self._key, self.size = store, key, size
 

@@ -17,9 +17,10 @@ from genomehub.hub.access.principals import Principal
 from genomehub.hub.delivery import objects
 from genomehub.hub.records import iso_time
 from genomehub.hub.service.context import Hub
-from genomehub.hub.service.deliveries import cross_origin, holder, links, note
-from genomehub.hub.service.dependencies import HubDependency, PrincipalDependency
+from genomehub.hub.service.deliveries import allowed, cross_origin, links, note
+from genomehub.hub.service.dependencies import HubDependency, PrincipalDependency, with_passports
 from genomehub.hub.service.dialects import dialect
+from genomehub.hub.service.refusals import note_refusal
 
 VERSION = "1.5.0"
 MAX_BULK = 200
@@ -55,6 +56,7 @@ class Authorizations(BaseModel):
     drs_object_id: str
     supported_types: list[Literal["None", "BasicAuth", "BearerAuth", "PassportAuth"]]
     bearer_auth_issuers: list[str]
+    passport_auth_issuers: list[str]
 
 
 class AccessURL(BaseModel):
@@ -148,9 +150,9 @@ class BulkAccess(BaseModel):
 
 
 class Passports(BaseModel):
-    """Passports of the one who asks; ``dependencies.principal_of`` reads them."""
+    """Passports of the one who asks."""
 
-    passports: list[str] = []
+    passports: list[Annotated[str, Field(max_length=200_000)]] = Field(default=[], max_length=10)
 
 
 class PostObject(Passports):
@@ -225,11 +227,13 @@ def service_info(hub: HubDependency, request: Request) -> JSONResponse:
 def post_objects(
     hub: HubDependency,
     principal: PrincipalDependency,
+    request: Request,
     asked: BulkIds,
     expand: Annotated[bool, Query()] = False,
 ) -> BulkObjects:
     """Return many objects."""
-    found, missing = _each(asked.bulk_object_ids, lambda id: _object(hub, principal, id, expand))
+    who = with_passports(hub, request, principal, asked.passports)
+    found, missing = _each(request, asked.bulk_object_ids, lambda id: _object(hub, who, id, expand))
     summary = _summary(asked.bulk_object_ids, found)
     return BulkObjects(summary=summary, unresolved_drs_objects=missing, resolved_drs_object=found)
 
@@ -237,9 +241,12 @@ def post_objects(
 @router.options(  # OpenAPI has no bodies for OPTIONS, DRS has
     "/objects", response_model=BulkAuthorizations, response_model_exclude_none=True, include_in_schema=False
 )
-def options_objects(hub: HubDependency, principal: PrincipalDependency, asked: BulkIds) -> BulkAuthorizations:
+def options_objects(
+    hub: HubDependency, principal: PrincipalDependency, request: Request, asked: BulkIds
+) -> BulkAuthorizations:
     """Say how to be let in to many objects."""
-    found, missing = _each(asked.bulk_object_ids, lambda id: _how(hub, principal, id))
+    who = with_passports(hub, request, principal, asked.passports)
+    found, missing = _each(request, asked.bulk_object_ids, lambda id: _how(hub, who, id))
     summary = _summary(asked.bulk_object_ids, found)
     return BulkAuthorizations(summary=summary, unresolved_drs_objects=missing, resolved_drs_object=found)
 
@@ -247,8 +254,11 @@ def options_objects(hub: HubDependency, principal: PrincipalDependency, asked: B
 @router.post(
     "/objects/access", response_model=BulkAccess, response_model_exclude_none=True, responses=_BULK_ERRORS
 )
-def post_accesses(hub: HubDependency, principal: PrincipalDependency, asked: BulkAccessIds) -> BulkAccess:
+def post_accesses(
+    hub: HubDependency, principal: PrincipalDependency, request: Request, asked: BulkAccessIds
+) -> BulkAccess:
     """Return links to the bytes of many objects."""
+    who = with_passports(hub, request, principal, asked.passports)
     wanted = {
         f"{one.bulk_object_id} {access}": (one.bulk_object_id, access)
         for one in asked.bulk_object_access_ids
@@ -257,10 +267,10 @@ def post_accesses(hub: HubDependency, principal: PrincipalDependency, asked: Bul
 
     def link(key: str) -> BulkAccessURL:
         id, access = wanted[key]
-        url = _link(hub, principal, id, access)
+        url = _link(hub, who, id, access)
         return BulkAccessURL(drs_object_id=id, drs_access_id=access, url=url.url)
 
-    found, missing = _each(list(wanted), link)
+    found, missing = _each(request, list(wanted), link)
     for one in missing:
         one.object_ids = [wanted[key][0] for key in one.object_ids]
     return BulkAccess(
@@ -287,10 +297,11 @@ def get_object(
     "/objects/{object_id}", response_model=DrsObject, response_model_exclude_none=True, responses=_ERRORS
 )
 def post_object(
-    hub: HubDependency, principal: PrincipalDependency, object_id: IdPath, asked: PostObject
+    hub: HubDependency, principal: PrincipalDependency, request: Request, object_id: IdPath, asked: PostObject
 ) -> DrsObject:
     """Return what an object is, to who has a passport."""
-    return _object(hub, principal, object_id, asked.expand)
+    who = with_passports(hub, request, principal, asked.passports)
+    return _object(hub, who, object_id, asked.expand)
 
 
 @router.options(
@@ -323,16 +334,18 @@ def get_access(
 def post_access(
     hub: HubDependency,
     principal: PrincipalDependency,
+    request: Request,
     object_id: IdPath,
     access_id: AccessPath,
     asked: Passports,
 ) -> AccessURL:
     """Return a link to an object's bytes, to who has a passport."""
-    return _link(hub, principal, object_id, access_id)
+    who = with_passports(hub, request, principal, asked.passports)
+    return _link(hub, who, object_id, access_id)
 
 
 def _object(hub: Hub, principal: Principal, id: str, expand: bool) -> DrsObject:
-    _require(hub, principal, Action.SEE, id)
+    _require_see(hub, principal, id)
     with hub.database.read() as session:
         found = _found(objects.Objects(session).find(id), id)
         entry, made = found.entry, iso_time(found.entry.registered_at)
@@ -355,33 +368,38 @@ def _object(hub: Hub, principal: Principal, id: str, expand: bool) -> DrsObject:
 
 
 def _link(hub: Hub, principal: Principal, id: str, access_id: str) -> AccessURL:
-    entry_id = _require(hub, principal, Action.READ, id)
+    with hub.database.read() as session:
+        entry = objects.find_entry(session, id)
+        access = allowed(hub, session, principal, entry, id)
+        assert entry is not None, "the gate lets nobody read what is not there"
+        digest = entry.digest
+    objects.list_folders(hub.database, digest)
     with hub.database.read() as session:
         found = _found(objects.Objects(session).find(id), id)
         if access_id != ACCESS or found.parts is not None:
             raise NotFoundError(f"{access_id[:40]!r}: no such way to this object; see its access_methods.")
         name = found.name
-    token = links(hub, "file").make(holder(principal), {"object": id})
-    note(hub, principal, "link", entry_id, object=id)
+    token = links(hub, "file").make(principal, access.dataset_uuid, {"object": id})
+    note(hub, access, "link", object=id)
     return AccessURL(url=f"{hub.settings.public_url.rstrip('/')}/files/{token}/{quote(name)}")
 
 
 def _how(hub: Hub, principal: Principal, id: str) -> Authorizations:
-    _require(hub, principal, Action.SEE, id)
+    _require_see(hub, principal, id)
     with hub.database.read() as session:
         _found(objects.Objects(session).find(id), id)
     return _authorizations(hub, id)
 
 
-def _require(hub: Hub, principal: Principal, action: Action, id: str) -> int:
-    """Ask the gate about the version that an object belongs to, list its folders, return its number."""
+def _require_see(hub: Hub, principal: Principal, id: str) -> None:
+    """Ask the gate whether the version that an object belongs to may be seen, and list its folders."""
     with hub.database.read() as session:
         entry = objects.find_entry(session, id)
-        Gate(session, principal, hub.clock()).require(action, None if entry is None else entry.dataset, id)
+        dataset = None if entry is None else entry.dataset
+        Gate(session, principal, hub.clock()).require(Action.SEE, dataset, id)
         assert entry is not None, "the gate lets nobody see what is not there"
-        entry_id, digest = entry.id, entry.digest
+        digest = entry.digest
     objects.list_folders(hub.database, digest)
-    return entry_id
 
 
 def _found(found: objects.Object | None, id: str) -> objects.Object:
@@ -402,8 +420,12 @@ def _methods(hub: Hub, found: objects.Object) -> list[AccessMethod]:
 
 
 def _authorizations(hub: Hub, id: str) -> Authorizations:
+    brokers = [issuer.issuer for issuer in hub.settings.visa_issuers if issuer.broker]
     return Authorizations(
-        drs_object_id=id, supported_types=["BearerAuth"], bearer_auth_issuers=[hub.settings.public_url]
+        drs_object_id=id,
+        supported_types=["BearerAuth", "PassportAuth"],
+        bearer_auth_issuers=[hub.settings.public_url],
+        passport_auth_issuers=[hub.desk.issuer.url, *brokers],
     )
 
 
@@ -412,7 +434,9 @@ def _content(hub: Hub, part: objects.Part, expand: bool) -> Content:
     return Content(name=part.name, id=part.id, drs_uri=[_uri(hub, part.id)], contents=inner)
 
 
-def _each(ids: list[str], answer: Callable[[str], Found]) -> tuple[list[Found], list[Unresolved]]:
+def _each(
+    request: Request, ids: list[str], answer: Callable[[str], Found]
+) -> tuple[list[Found], list[Unresolved]]:
     """Return the answers, and by status what could not be answered."""
     if len(ids) > MAX_BULK:
         raise TooLargeError(f"{len(ids)} objects; ask for at most {MAX_BULK} at a time.")
@@ -422,6 +446,7 @@ def _each(ids: list[str], answer: Callable[[str], Found]) -> tuple[list[Found], 
         try:
             found.append(answer(id))
         except GenomehubError as error:
+            note_refusal(request, error)
             missing.setdefault(http_status(error), []).append(id)
     return found, [Unresolved(error_code=code, object_ids=ids) for code, ids in missing.items()]
 

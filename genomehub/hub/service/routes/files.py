@@ -6,15 +6,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Path, Request, Response
 
-from genomehub.hub.access.gate import Action, Gate
 from genomehub.hub.access.principals import Principal
-from genomehub.hub.delivery import guard
-from genomehub.hub.delivery.objects import Objects, find_entry, list_folders, location, parse_name
+from genomehub.hub.delivery.objects import Objects, find_entry, list_folders, parse_name
 from genomehub.hub.delivery.ranges import pieces
 from genomehub.hub.delivery.regions import RangeError
 from genomehub.hub.delivery.spans import parse_span
 from genomehub.hub.service.context import Hub
-from genomehub.hub.service.deliveries import cross_origin, links, opener, preflight, watched
+from genomehub.hub.service.deliveries import allowed, cross_origin, links, opener, preflight, watched
 from genomehub.hub.service.dependencies import HubDependency, PrincipalDependency
 from genomehub.hub.service.problems import problem
 
@@ -61,8 +59,10 @@ def get_linked_file(
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """Return a file's bytes to who has a link to it, while they may read it."""
-    said = links(hub, "file").read(token)
-    principal = guard.person(hub.database, said["person"])
+    made = links(hub, "file")
+    said = made.read(token)
+    with hub.database.read() as session:
+        principal = made.bearer(session, said)
     return _answer(hub, principal, request, said["object"], range, if_range, if_none_match)
 
 
@@ -83,10 +83,7 @@ def _answer(
 ) -> Response:
     with contextlib.ExitStack() as stack:
         with hub.database.read() as session:
-            entry = find_entry(session, id)
-            Gate(session, principal, hub.clock()).require(
-                Action.READ, None if entry is None else entry.dataset, id
-            )
+            access = allowed(hub, session, principal, find_entry(session, id), id)
         parsed = parse_name(id)
         if parsed is not None and parsed.member:
             list_folders(hub.database, parsed.digest)
@@ -94,8 +91,7 @@ def _answer(
             found = Objects(session).find(id)
             if found is None or found.file is None or found.parts is not None:
                 return problem(404, f"{id[:80]!r}: is no file; a bundle's files are fetched one by one.")
-            place = location(hub.database, found.file) + (f"/{found.member}" if found.member else "")
-            entry_key = found.entry.id, found.entry.dataset_id
+            place = found.file.path + (f"/{found.member}" if found.member else "")
             size, sha256, name, media_type = found.size_bytes, found.sha256, found.name, found.media_type
         digest = base64.b64encode(bytes.fromhex(sha256)).decode()
         headers = {
@@ -125,6 +121,6 @@ def _answer(
         parts = pieces(reader, start, end)
         detail = {"object": id, "start": start, "end": end}
         return watched(
-            hub, principal, entry_key, parts, stack.pop_all().close, "download", detail,
+            hub, access, parts, stack.pop_all().close, "download", detail,
             status_code=status, headers=headers, media_type=media_type,
         )  # fmt: skip

@@ -10,20 +10,19 @@ from urllib.parse import quote
 from fastapi import APIRouter, Header, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
-from sqlalchemy.orm import Session
 
 from genomehub import __version__
 from genomehub.errors import ConfigError, GenomehubError, NotAuthenticatedError, TooLargeError
-from genomehub.hub import models
-from genomehub.hub.access.gate import Action, Gate
+from genomehub.hub.access.gate import Gate
 from genomehub.hub.access.principals import Principal
-from genomehub.hub.delivery import guard, tickets
+from genomehub.hub.delivery import tickets
 from genomehub.hub.delivery.objects import find_entry
 from genomehub.hub.delivery.regions import LARGEST_POSITION, UNPLACED, Asked, RangeError, Region
 from genomehub.hub.service.context import Hub
 from genomehub.hub.service.deliveries import (
+    Access,
+    allowed,
     cross_origin,
-    holder,
     links,
     note,
     opener,
@@ -163,21 +162,20 @@ def get_block(
     scheme, _, token = authorization.partition(" ")
     if scheme.lower() != "bearer" or key != _key(token):
         raise NotAuthenticatedError("send the headers that the ticket has beside this URL.")
-    said = links(hub, "htsget").read(token)
-    principal = guard.person(hub.database, said["person"])
+    made = links(hub, "htsget")
+    said = made.read(token)
+    with hub.database.read() as session:
+        entry = find_entry(session, said["object"])
+        access = allowed(hub, session, made.bearer(session, said), entry, said["object"])
+        assert entry is not None, "the gate lets nobody read what is not there"
+        chosen = tickets.choose_file(entry, said["object"], said["datatype"], None)
     with contextlib.ExitStack() as stack:
-        with hub.database.read() as session:
-            entry = find_entry(session, said["object"])
-            _require_read(hub, session, principal, entry, said["object"])
-            assert entry is not None, "the gate lets nobody read what is not there"
-            chosen = tickets.choose_file(entry, said["object"], said["datatype"], None)
-            source = stack.enter_context(tickets.opened(hub.database, opener(hub), references(hub), chosen))
-            place = entry.id, entry.dataset_id
+        source = stack.enter_context(tickets.opened(opener(hub), references(hub), chosen))
         regions = [part if part == "*" else Region(*part) for part in said["regions"]]
         parts = (piece for region in regions for piece in tickets.slice_of(source, region))
         detail = {"object": said["object"], "format": chosen.format, "regions": _named(source, regions)}
         close = stack.pop_all().close
-        return watched(hub, principal, place, parts, close, "slice", detail, headers=cross_origin(request))
+        return watched(hub, access, parts, close, "slice", detail, headers=cross_origin(request))
 
 
 @router.options("/data/{key}/{name}", status_code=204)
@@ -258,23 +256,19 @@ def _ticket(
         )
     with hub.database.read() as session:
         entry = tickets.find_version(session, Gate(session, principal, hub.clock()), name)
-        _require_read(hub, session, principal, entry, name)
+        access = allowed(hub, session, principal, entry, name)
         assert entry is not None, "the gate lets nobody read what is not there"
         chosen = tickets.choose_file(entry, name, datatype, None if format is None else format.upper())
-        with tickets.opened(hub.database, opener(hub), references(hub), chosen) as source:
-            if header_only:
-                blocks = tickets.header_blocks(source)
-            elif asked is None:
-                blocks = tickets.whole_blocks(source)
-            else:
-                blocks = tickets.region_blocks(source, asked, strict)
-        entry_id, file_name = entry.id, chosen.file.path.rpartition("/")[2]
-    urls = list(_urls(hub, principal, datatype, chosen, blocks, file_name))
+    with tickets.opened(opener(hub), references(hub), chosen) as source:
+        if header_only:
+            blocks = tickets.header_blocks(source)
+        elif asked is None:
+            blocks = tickets.whole_blocks(source)
+        else:
+            blocks = tickets.region_blocks(source, asked, strict)
+    urls = list(_urls(hub, access, datatype, chosen, blocks))
     what = "header" if header_only else "all" if asked is None else [list(one) for one in asked]
-    note(
-        hub, principal, "ticket", entry_id,
-        object=chosen.id, format=chosen.format, asked=what[:_NOTED_REGIONS],
-    )  # fmt: skip
+    note(hub, access, "ticket", object=chosen.id, format=chosen.format, asked=what[:_NOTED_REGIONS])
     answer = TicketAnswer(htsget=Ticket(format=chosen.format, urls=urls))
     return Response(
         answer.model_dump_json(by_alias=True, exclude_none=True),
@@ -284,22 +278,17 @@ def _ticket(
 
 
 def _urls(
-    hub: Hub,
-    principal: Principal,
-    datatype: tickets.DataType,
-    chosen: tickets.Chosen,
-    blocks: list[tickets.Block],
-    file_name: str,
+    hub: Hub, access: Access, datatype: tickets.DataType, chosen: tickets.Chosen, blocks: list[tickets.Block]
 ) -> Iterator[Url]:
     """Yield the URLs of blocks; small regions share one."""
-    base, person_id = hub.settings.public_url.rstrip("/"), holder(principal)
+    base, file_name = hub.settings.public_url.rstrip("/"), chosen.place.rpartition("/")[2]
     slices, files = links(hub, "htsget"), links(hub, "file")
     waiting: list[Any] = []
 
     def sliced() -> Iterator[Url]:
         if waiting:
             content = {"object": chosen.id, "datatype": datatype, "regions": list(waiting)}
-            token = slices.make(person_id, content)
+            token = slices.make(access.principal, access.dataset_uuid, content)
             waiting.clear()
             yield Url(
                 url=f"{base}/htsget/data/{_key(token)}/{chosen.format.lower()}",
@@ -307,7 +296,7 @@ def _urls(
                 part="body",
             )
 
-    whole = files.make(person_id, {"object": chosen.id})
+    whole = files.make(access.principal, access.dataset_uuid, {"object": chosen.id})
     for block in blocks:
         if block.region is not None:
             waiting.append(block.region)
@@ -322,13 +311,6 @@ def _urls(
             first, behind = block.span
             part_of = {"Range": f"bytes={first}-{behind - 1}"}
             yield Url(url=f"{base}/files/{whole}/{quote(file_name)}", headers=part_of, part=None)
-
-
-def _require_read(
-    hub: Hub, session: Session, principal: Principal, entry: models.Entry | None, name: str
-) -> None:
-    gate = Gate(session, principal, hub.clock())
-    gate.require(Action.READ, None if entry is None else entry.dataset, name)
 
 
 def _check(
