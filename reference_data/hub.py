@@ -6,6 +6,7 @@ It works on a copy of the catalogue beside it (``hub.sqlite``), with a person of
 publishes the demo's data set. Run again, it goes on with what is there; the data files stay where they are.
 """
 
+import json
 import os
 import sqlite3
 import subprocess
@@ -14,31 +15,21 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from genomehub.hub import models
 from genomehub.hub.access.administration import Administration
-from genomehub.hub.access.principals import Role
+from genomehub.hub.access.people import principal_of_token
+from genomehub.hub.access.principals import Principal, Role
 from genomehub.hub.catalogue import Catalogue
-from genomehub.hub.filing import EventLog
+from genomehub.hub.description.document import DatasetDescription
+from genomehub.hub.description.room import Descriptions
+from genomehub.hub.description.validation import Profile
 
 PORT = int(os.environ.get("PORT", "8000"))
-DESCRIPTION = {
-    "title": {"en": "NA12878, a slice of chromosome 20", "fr": "NA12878, une tranche du chromosome 20"},
-    "description": {
-        "en": "Reads and variants of the reference person NA12878 from 20:10,000,000-10,100,000 at 52x.",
-        "fr": "Lectures et variants de la personne de référence NA12878, 20:10 000 000-10 100 000, à 52x.",
-    },
-    "keywords": {"en": ["reference genome", "demonstration"], "fr": ["génome de référence", "démonstration"]},
-    "access_rights": "NON_PUBLIC",
-    "duo": ["DUO:0000042"],
-    "n_individuals": 1,
-    "genome": {
-        "assays": ["WGS"],
-        "n_samples": 1,
-        "mean_depth": 52.0,
-        "kinds": ["cram", "vcz", "vcf", "gvcf"],
-    },
-}
+ADDRESS = f"http://127.0.0.1:{PORT}"
+DESCRIPTION = Path(__file__).parent / "na12878" / "description.json"
+ALL_PROFILES: tuple[Profile, ...] = ("dcat-ap", "healthdcat-ap", "hdh")
 
 
 def main(results: Path) -> int:
@@ -53,44 +44,32 @@ def main(results: Path) -> int:
             source.backup(copy)
     now = datetime.now(UTC)
     with Catalogue.create(catalogue, actor="demo") as opened, opened.database.write() as session:
-        publish(session, now)
         tokens = logins(Administration(session, "demo", now))
-    address = f"http://127.0.0.1:{PORT}"
-    print(f"\nA hub with the demo's result: {address}\n")
+        publish(session, principal_of_token(session, tokens[Role.HOLDER], now), results, now)
+    print(f"\nA hub with the demo's result: {ADDRESS}\n")
     for name, token in tokens.items():
         print(f"  {name:<14} {token}")
-    print(f"\nTokens hold for a day. As the researcher:  export GENOMEHUB_HUB_URL={address}")
+    print(f"\nTokens hold for a day. As the researcher:  export GENOMEHUB_HUB_URL={ADDRESS}")
     print(f"  GENOMEHUB_HUB_TOKEN={tokens['researcher']} genomehub hub search NA12878\n", flush=True)
     command = [sys.executable, "-m", "genomehub", "hub", "serve", "--catalogue", str(catalogue)]
-    references = [str(path) for path in results.glob("*.ref")] + [
-        str(path.parent) for path in results.rglob("reference.json")
-    ]
+    references = sorted(str(file.parent) for file in results.rglob("reference.json"))
     environment = {
         **os.environ,
         "GENOMEHUB_HUB_NAME": "Demonstration hub",
-        "GENOMEHUB_HUB_SECRET_FILE": str(results / "hub.secret"),
+        "GENOMEHUB_HUB_PUBLIC_URL": ADDRESS,
+        "GENOMEHUB_HUB_REFERENCES": json.dumps(references),
     }
-    if references:
-        environment["GENOMEHUB_HUB_REFERENCES"] = str(sorted(set(references))).replace("'", '"')
     return subprocess.call([*command, "--port", str(PORT)], env=environment)
 
 
-def publish(session: object, now: datetime) -> None:
-    """Describe and publish the data sets that have no description yet."""
-    for dataset in session.scalars(select(models.Dataset)).all():  # type: ignore[attr-defined]
-        if session.get(models.Publication, dataset.id) is not None:  # type: ignore[attr-defined]
-            continue
-        description = models.Description(
-            dataset_id=dataset.id, version=1, document=DESCRIPTION, source="form", created_at=now,
-            created_by="demo",
-        )  # fmt: skip
-        session.add(description)  # type: ignore[attr-defined]
-        session.flush()  # type: ignore[attr-defined]
-        publication = models.Publication(
-            dataset_id=dataset.id, description_id=description.id, state="published", changed_at=now
-        )
-        session.add(publication)  # type: ignore[attr-defined]
-        EventLog(session, "demo", now).append("publish", dataset, None, {})  # type: ignore[arg-type]
+def publish(session: Session, principal: Principal, folder: Path, now: datetime) -> None:
+    """Describe and publish the data sets that have no description yet, by the rules for everybody."""
+    document = DatasetDescription.model_validate_json(DESCRIPTION.read_text("utf-8"))
+    there = Descriptions(session, principal, now, ADDRESS, folder, ALL_PROFILES)
+    for dataset in session.scalars(select(models.Dataset)).all():
+        if session.get(models.Publication, dataset.id) is None:
+            there.save(dataset.uuid, document)
+            there.publish(dataset.uuid)
 
 
 def logins(administration: Administration) -> dict[str, str]:

@@ -8,7 +8,6 @@ import threading
 from typing import ClassVar
 
 import pytest
-from builders.hub_routes import missing
 from builders.hub_server import serving
 
 from genomehub.errors import (
@@ -23,7 +22,6 @@ from genomehub.errors import (
 )
 from genomehub.hub.client import Hub, Region, login, transport
 from genomehub.hub.client.regions import Slice
-from genomehub.hub.service.app import create_app
 
 HEAVY = {
     "numba",
@@ -41,7 +39,7 @@ HEAVY = {
 
 @pytest.fixture
 def served(sqlite_world):
-    with serving(sqlite_world.hub, missing(create_app(sqlite_world.hub))) as address:
+    with serving(sqlite_world.hub) as address:
         yield address
 
 

@@ -3,11 +3,9 @@
 import json
 
 import pytest
-from builders.hub_routes import missing
 from builders.hub_server import serving
 
 from genomehub import cli
-from genomehub.hub.service.app import create_app
 
 
 @pytest.fixture
@@ -16,7 +14,7 @@ def run(sqlite_world, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.delenv("GENOMEHUB_HUB_TOKEN", raising=False)
     sqlite_world.permit("researcher", "open-door")
-    with serving(sqlite_world.hub, missing(create_app(sqlite_world.hub))) as address:
+    with serving(sqlite_world.hub) as address:
         monkeypatch.setenv("GENOMEHUB_HUB_URL", address)
         (tmp_path / "token").write_text(sqlite_world.tokens["researcher"] + "\n")
 

@@ -61,6 +61,8 @@ def test_require__tells_no_existence(world):
         with pytest.raises(NotFoundError) as of_none:
             researcher.require(Action.READ, None, "x")
         assert str(of_hidden.value) == str(of_none.value)
+        with pytest.raises(NotFoundError, match="no such data set"):
+            gate(world, session, "holder").require(Action.READ, None, "x")
         with pytest.raises(NotAuthenticatedError, match="log in"):
             visitor.require(Action.READ, seen, "x")
         with pytest.raises(NotAllowedError, match="may not read"):

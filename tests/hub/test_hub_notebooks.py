@@ -7,10 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from builders.hub_routes import missing
 from builders.hub_server import serving
-
-from genomehub.hub.service.app import create_app
 
 ROOT = Path(__file__).parents[2]
 FENCE = re.compile(r"^```(python|r|text)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -30,7 +27,7 @@ def tidy(text):
 @pytest.fixture
 def environment(sqlite_world):
     sqlite_world.permit("researcher", "open-door")
-    with serving(sqlite_world.hub, missing(create_app(sqlite_world.hub))) as address:
+    with serving(sqlite_world.hub) as address:
         token = sqlite_world.tokens["researcher"]
         yield {**os.environ, "GENOMEHUB_HUB_URL": address, "GENOMEHUB_HUB_TOKEN": token}
 

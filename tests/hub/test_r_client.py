@@ -5,10 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from builders.hub_routes import missing
 from builders.hub_server import serving
-
-from genomehub.hub.service.app import create_app
 
 PACKAGE = Path(__file__).parents[2] / "clients" / "r" / "genomehub"
 
@@ -87,7 +84,7 @@ def test_package__used_against_a_hub(library, sqlite_world, tmp_path):
     sqlite_world.permit("researcher", "open-door")
     (tmp_path / "got").mkdir()
     (tmp_path / "use.R").write_text(USE)
-    with serving(sqlite_world.hub, missing(create_app(sqlite_world.hub))) as address:
+    with serving(sqlite_world.hub) as address:
         environment = {
             "R_LIBS": str(library),
             "GENOMEHUB_HUB_URL": address,

@@ -69,7 +69,7 @@ def test_sequence__refuses(client, folder, query, headers, status):
 
 
 def test_sequence__unknown(client):
-    for digest in ("0" * 32, "SQ.x", "..", "insdc:CM000663.2", "trunc512:abc"):
+    for digest in ("0" * 32, "SQ.x", "%2E%2E", "insdc:CM000663.2", "trunc512:abc"):
         assert client.get(f"/sequence/{digest}").status_code == 404
 
 

@@ -138,10 +138,10 @@ class Gate:
         decision = (
             seen if action is Action.SEE or not seen.allowed else self.decide(action, dataset or _nothing())
         )
-        if decision.allowed:
+        if decision.allowed and dataset is not None:
             return decision
         error: GenomehubError
-        if not seen.allowed:
+        if dataset is None or not seen.allowed:  # also for who may see whatever there is
             error = NotFoundError(f"{what[:80]!r}: no such data set. Look for it in the catalogue.")
         elif not self.principal.known:
             error = NotAuthenticatedError(

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from genomehub.hub.description.document import DatasetDescription, Distribution, Genome, Quality
+from genomehub.hub.description.mapping import KINDS
 from genomehub.hub.description.vocabularies import vocabulary
 from genomehub.hub.records import Entry
 from genomehub.hub.sources import flat_numbers
@@ -38,6 +39,8 @@ _NAMES = {
     "fastq": {"en": "Reads (FASTQ)", "fr": "Lectures (FASTQ)"},
     "bed": {"en": "Regions (BED)", "fr": "Régions (BED)"},
     "table": {"en": "Table", "fr": "Tableau"},
+    "duplicates": {"en": "Numbers of duplicates", "fr": "Nombres de doublons"},
+    "qc": {"en": "Quality report", "fr": "Rapport de qualité"},
 }
 _RIGHTS = {
     "en": "Access by permit; ask for it on the data set's page.",
@@ -90,7 +93,7 @@ def _form(file: Any, page: str) -> Distribution:
     return Distribution(
         title=_NAMES.get(file.kind, {"en": file.kind}),
         access_url=page,
-        format=file.kind,
+        format=file.kind if file.kind in KINDS else "other",
         size_bytes=file.size_bytes,
         sha256=file.sha256 if file.n_files is None else None,
         rights=_RIGHTS,

@@ -66,7 +66,8 @@ KINDS = {
     "gvcf": ("GZIP", "format_3016"), "bcf": ("BIN", "format_3020"), "vcz": ("BIN", "format_3915"),
     "fastq": ("GZIP", "format_1930"), "bed": ("TSV", "format_3003"), "index": ("BIN", None),
     "bai": ("BIN", None), "csi": ("BIN", None), "crai": ("GZIP", None), "tbi": ("BIN", None),
-    "report": ("HTML", None), "json": ("JSON", None), "table": ("CSV", None),
+    "report": ("HTML", None), "json": ("JSON", None), "table": ("CSV", None), "duplicates": ("TXT", None),
+    "qc": ("BIN", None), "other": ("BIN", None),
 }  # fmt: skip
 
 _COUNT = partial(Values, XSD.nonNegativeInteger, parse=int)

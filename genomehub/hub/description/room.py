@@ -67,6 +67,7 @@ class View:
 
     subject : its IRI; page : its web page
     version : of the description; 0 where nobody has written one
+    entry : identifier of the newest version of the data, None where there is none, or withdrawn
     document : what people wrote over what the engine knows, small counts left out; only the title of a
         withdrawn one
     written : what people wrote; None for those who may not edit
@@ -79,6 +80,7 @@ class View:
     page: str
     state: State
     version: int
+    entry: str | None
     document: DatasetDescription
     written: DatasetDescription | None
     modified: datetime
@@ -478,7 +480,9 @@ class Descriptions:
             else DatasetDescription.model_validate(row.document)
         )
         document = shown(self._effective(dataset, written))
+        told = entry.digest if entry else None
         if state == "withdrawn" and not edits:
+            told = None
             document = DatasetDescription(title=written.title, access_rights=written.access_rights)
         times = [dataset.created_at]
         times += [publication.changed_at] if publication else []
@@ -487,7 +491,7 @@ class Descriptions:
         stamp = f"{state}-{row.id if row else 0}-{entry.digest[:16] if entry else ''}-{int(edits)}"
         subject = self._subject(dataset)
         return View(
-            dataset.uuid, subject, subject, state, row.version if row else 0, document,
+            dataset.uuid, subject, subject, state, row.version if row else 0, told, document,
             written if edits else None, max(times), stamp,
         )  # fmt: skip
 

@@ -83,18 +83,20 @@ def describe(app: FastAPI) -> dict[str, Any]:
             if operation["operationId"] in names:  # one function for several methods or paths
                 operation["operationId"] += f"_{method}"
             names.add(operation["operationId"])
-            _complete(operation, (path, method.upper()) in asking)
+            _complete(operation, "{" in path, (path, method.upper()) in asking)
     app.openapi_schema = document
     return document
 
 
-def _complete(operation: dict[str, Any], asks: bool) -> None:
+def _complete(operation: dict[str, Any], names: bool, asks: bool) -> None:
     answers = operation["responses"]
     statuses = {*_ALWAYS, *(_WITH_BODY if "requestBody" in operation else ())}
     if operation.get("parameters") or "requestBody" in operation:
         statuses.add(422)
+    if names:  # in its path: one with letters that no path has, such as a line's end, leads nowhere
+        statuses.add(404)
     if asks:
-        statuses.add(401)
+        statuses |= {401, 429}
         # Visitors may ask, too; what they may not see or do is answered by 401, 403 or 404.
         operation["security"] = [{}, *({name: []} for name in _SECURITY)]
     for status in statuses:

@@ -50,15 +50,19 @@ MEANINGS = {
     408: "The body came too slowly.",
     409: "It contradicts what is there already.",
     410: "It was there and is not any more.",
+    412: "A condition of the request does not hold.",
     413: "The body is larger than the limit.",
     415: "The body is of a type or encoding that is not taken here.",
     416: "The range lies outside.",
     421: "The hub is not called like that.",
     422: "Not as described here; `errors` says what.",
+    423: "Somebody else is writing to it; try again soon.",
     428: "A condition such as If-Match is needed.",
     429: "Too many at a time.",
     431: "The headers are larger or more than the limit.",
+    460: "What came is not what its checksum says (tus).",
     500: "An error of ours; its number is in the log.",
+    501: "Not done here.",
     503: "Busy, or a part is out of order; try again later.",
 }
 
@@ -83,11 +87,18 @@ class ProblemAnswer(JSONResponse):
         return json.dumps(content, ensure_ascii=False).encode("utf-8", "backslashreplace")
 
 
+def _title(status: int) -> str:
+    try:
+        return http.HTTPStatus(status).phrase
+    except ValueError:  # one of a protocol above HTTP
+        return MEANINGS[status].partition(" (")[0].rstrip(".")
+
+
 def problem(status: int, detail: str, **more: object) -> JSONResponse:
     """Return an answer that says what went wrong."""
     body = {
         "type": "about:blank",
-        "title": http.HTTPStatus(status).phrase,
+        "title": _title(status),
         "status": status,
         "detail": detail,
     }

@@ -90,8 +90,9 @@ hub_variants <- function(hub, id, region = NULL, to = NULL) {
 # ---- below: not for users ------------------------------------------------------------------------
 
 read_vcf <- function(path, span) {
-  lines <- readLines(gzfile(path))
-  on.exit(closeAllConnections_of(path))
+  file <- gzfile(path)
+  on.exit(close(file))
+  lines <- readLines(file)
   header <- lines[startsWith(lines, "#CHROM")]
   columns <- strsplit(sub("^#", "", header), "\t", fixed = TRUE)[[1]]
   body <- lines[!startsWith(lines, "#")]
@@ -109,11 +110,6 @@ read_vcf <- function(path, span) {
   frame <- frame[frame$CHROM == span$contig & frame$POS <= span$end & ends >= span$start, , drop = FALSE]
   rownames(frame) <- NULL
   frame
-}
-
-closeAllConnections_of <- function(path) {
-  open <- showConnections(all = FALSE)
-  for (number in rownames(open)[open[, "description"] == path]) close(getConnection(as.integer(number)))
 }
 
 parse_region <- function(region) {
@@ -136,7 +132,8 @@ block_bytes <- function(hub, block) {
   if (startsWith(block$url, "data:")) {
     return(openssl::base64_decode(sub("^[^,]*;base64,", "", block$url)))
   }
-  httr2::resp_body_raw(ask(hub, block$url, headers = block$headers))
+  answer <- ask(hub, block$url, headers = block$headers)
+  if (httr2::resp_has_body(answer)) httr2::resp_body_raw(answer) else raw()  # a region without records
 }
 
 go_on <- function(hub, document, part, there) {

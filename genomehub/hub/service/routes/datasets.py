@@ -24,7 +24,7 @@ from genomehub.hub.description.validation import Finding
 from genomehub.hub.description.vocabularies import vocabularies
 from genomehub.hub.service.context import Hub
 from genomehub.hub.service.dependencies import HubDependency, PrincipalDependency, require_role
-from genomehub.hub.service.problems import problem
+from genomehub.hub.service.problems import Problem, problem, problems
 
 router = APIRouter(tags=["data sets"])
 
@@ -50,15 +50,6 @@ UUID = Annotated[
 ]
 
 
-class Problem(BaseModel):
-    """RFC 9457: what went wrong."""
-
-    type: str
-    title: str
-    status: int
-    detail: str
-
-
 class FindingAnswer(BaseModel):
     """What a profile asks and the description lacks; ``field`` counts parts of lists from 1."""
 
@@ -80,7 +71,7 @@ class FindingAnswer(BaseModel):
 class NotValidProblem(Problem):
     """A description that was refused, and why."""
 
-    findings: list[FindingAnswer]
+    findings: list[FindingAnswer] = Field([], description="none where the request itself is malformed")
 
 
 class NoteAnswer(BaseModel):
@@ -98,6 +89,7 @@ class NoteAnswer(BaseModel):
 class DatasetAnswer(BaseModel):
     """A data set and its description, as who asks may see it.
 
+    version : of the description; entry : of the data, their newest version as DRS knows it
     description : what people wrote over what the engine knows; written : what people wrote, for editors
     """
 
@@ -106,6 +98,7 @@ class DatasetAnswer(BaseModel):
     page: str
     state: Literal["draft", "published", "withdrawn"]
     version: int
+    entry: str | None
     modified: datetime
     description: DatasetDescription
     written: DatasetDescription | None
@@ -114,7 +107,7 @@ class DatasetAnswer(BaseModel):
     def of(cls, view: room.View) -> "DatasetAnswer":
         return cls(
             uuid=view.uuid, iri=view.subject, page=view.page, state=view.state, version=view.version,
-            modified=view.modified, description=view.document, written=view.written,
+            entry=view.entry, modified=view.modified, description=view.document, written=view.written,
         )  # fmt: skip
 
 
@@ -192,12 +185,8 @@ class VocabularyAnswer(BaseModel):
     concepts: list[ConceptAnswer]
 
 
-_NOT_FOUND: dict[int | str, dict[str, Any]] = {
-    404: {"model": Problem, "description": "no such data set, or none that may be seen"}
-}
-_REFUSED: dict[int | str, dict[str, Any]] = {
-    401: {"model": Problem}, 403: {"model": Problem}, **_NOT_FOUND,
-}  # fmt: skip
+_NOT_FOUND = problems(404)
+_REFUSED = problems(401, 403, 404)
 _NOT_VALID: dict[int | str, dict[str, Any]] = {422: {"model": NotValidProblem}}
 _TURTLE_BODY = {"text/turtle": {"schema": {"type": "string"}}}
 _EXPORTS: dict[int | str, dict[str, Any]] = {
@@ -208,8 +197,7 @@ _EXPORTS: dict[int | str, dict[str, Any]] = {
         }
     },
     304: {"description": "unchanged"},
-    406: {"model": Problem, "description": "not to be had in what is accepted"},
-    410: {"model": Problem, "description": "withdrawn"},
+    **problems(406, 410),
 }
 
 
@@ -310,7 +298,7 @@ def vocabulary_names() -> dict[str, dict[str, str]]:
     return {name: one.title for name, one in vocabularies().items()}
 
 
-@router.get("/api/vocabularies/{name}", responses={404: {"model": Problem}})
+@router.get("/api/vocabularies/{name}", responses=problems(404))
 def vocabulary(name: Annotated[str, Path(max_length=60)]) -> VocabularyAnswer:
     """Return a controlled vocabulary: codes, IRIs, labels in English and French."""
     found = vocabularies().get(name)
@@ -322,7 +310,7 @@ def vocabulary(name: Annotated[str, Path(max_length=60)]) -> VocabularyAnswer:
 
 @router.post(
     "/api/validate",
-    responses={**_NOT_FOUND, 401: {"model": Problem}, 413: {"model": Problem}, 422: {"model": Problem}},
+    responses=problems(401, 404, 413, 422),
     openapi_extra={
         "requestBody": {
             "required": True,
@@ -383,7 +371,7 @@ def document_of(content: bytes) -> DatasetDescription:
 @router.get(
     "/api/datasets/{uuid}",
     response_model=DatasetAnswer,
-    responses={**_NOT_FOUND, **_REFUSED, **_EXPORTS},
+    responses={**_REFUSED, **_EXPORTS},
 )
 def dataset(
     request: Request,
@@ -506,7 +494,7 @@ def known(hub: HubDependency, principal: PrincipalDependency, uuid: UUID) -> Dat
         return there.known(uuid)
 
 
-@router.put("/api/datasets/{uuid}/description", responses={**_REFUSED, 409: {"model": Problem}})
+@router.put("/api/datasets/{uuid}/description", responses=problems(401, 403, 404, 409))
 def save(
     hub: HubDependency,
     principal: PrincipalDependency,
@@ -536,7 +524,7 @@ def publish(
         return refusal(error)
 
 
-@router.post("/api/datasets/{uuid}/withdraw", responses={**_REFUSED, 409: {"model": Problem}})
+@router.post("/api/datasets/{uuid}/withdraw", responses=problems(401, 403, 404, 409))
 def withdraw(hub: HubDependency, principal: PrincipalDependency, uuid: UUID, why: Reason) -> DatasetAnswer:
     """Take a published data set from the catalogue; its page then says so, and no more."""
     with writing(hub, principal) as there:

@@ -181,10 +181,10 @@ class BulkAccessIds(Passports):
 
 
 _ERRORS: dict[int | str, dict[str, Any]] = {
-    status: {"model": Failure} for status in (400, 401, 403, 404, 503)
+    status: {"model": Failure} for status in (400, 401, 403, 404, 429, 503)
 }
 _BULK_ERRORS: dict[int | str, dict[str, Any]] = {
-    status: {"model": Failure} for status in (400, 401, 413, 503)
+    status: {"model": Failure} for status in (400, 401, 413, 429, 503)
 }
 IdPath = Annotated[str, Path(max_length=1000, description="of an object")]
 AccessPath = Annotated[str, Path(max_length=100, description="of a way to its bytes")]

@@ -113,7 +113,7 @@ class Question(BaseModel):
 
 
 _ERRORS: dict[int | str, dict[str, Any]] = {
-    status: {"model": FailureAnswer} for status in (400, 401, 403, 404, 413, 503)
+    status: {"model": FailureAnswer} for status in (400, 401, 403, 404, 413, 429, 503)
 }
 DataTypePath = Annotated[tickets.DataType, Path(description="what is asked for")]
 IdPath = Annotated[

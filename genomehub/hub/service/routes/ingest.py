@@ -13,12 +13,11 @@ from genomehub.hub.access.principals import Role
 from genomehub.hub.description.rdf import Reading, from_turtle
 from genomehub.hub.description.room import NotValidError, View
 from genomehub.hub.service.dependencies import HubDependency, PrincipalDependency, require_role
-from genomehub.hub.service.problems import problem
+from genomehub.hub.service.problems import problem, problems
 from genomehub.hub.service.routes.datasets import (
     BodyDependency,
     NoteAnswer,
     NotValidProblem,
-    Problem,
     refusal,
     writing,
 )
@@ -31,11 +30,7 @@ _BODY: dict[str, Any] = {
     "requestBody": {"required": True, "content": {"text/turtle": {"schema": {"type": "string"}}}}
 }
 _REFUSALS: dict[int | str, dict[str, Any]] = {
-    400: {"model": Problem, "description": "empty"},
-    401: {"model": Problem},
-    403: {"model": Problem, "description": "no data holder, or another provider's data set"},
-    404: {"model": Problem, "description": "not sent through this door"},
-    413: {"model": Problem},
+    **problems(401, 403, 404, 413),
     422: {"model": NotValidProblem, "description": "no Turtle, or not what the profiles ask"},
 }
 
@@ -73,7 +68,7 @@ class Caller(BaseModel):
     roles: list[str]
 
 
-@router.get("/api-keys/whoami", responses={401: {"model": Problem}, 403: {"model": Problem}})
+@router.get("/api-keys/whoami", responses=problems(401, 403))
 def whoami(principal: PrincipalDependency) -> Caller:
     """Tell whose key was sent; clients ask before they send many data sets."""
     require_role(principal, *Role)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response
-from fastapi.responses import StreamingResponse
+from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import BaseModel
 
 from genomehub import __version__
@@ -16,7 +16,7 @@ from genomehub.hub.delivery.spans import parse_span
 from genomehub.hub.service.deliveries import references
 from genomehub.hub.service.dependencies import HubDependency
 from genomehub.hub.service.dialects import dialect
-from genomehub.hub.service.problems import problem
+from genomehub.hub.service.problems import problem, problems
 from genomehub.store.sequences import Sequence, Sequences
 
 VERSION = "2.0.0"
@@ -74,11 +74,7 @@ class MetadataAnswer(BaseModel):
     metadata: Metadata
 
 
-_ERRORS: dict[int | str, dict[str, Any]] = {
-    400: {"description": "malformed"}, 404: {"description": "no such sequence"},
-    406: {"description": "not in this form"}, 416: {"description": "nothing of the range is there"},
-    501: {"description": "circular sequences are not supported"},
-}  # fmt: skip
+_ERRORS = problems(404, 406, 416, 501)
 DigestPath = Annotated[
     str, Path(max_length=200, description="MD5 or SQ. digest, with or without md5: or ga4gh:")
 ]
@@ -86,13 +82,16 @@ Accept = Annotated[str | None, Header(max_length=2000)]
 Position = Annotated[int | None, Query(ge=0, le=LARGEST_POSITION)]
 
 
-class JsonAnswer(Response):
+class JsonAnswer(JSONResponse):
     """JSON of refget."""
 
     media_type = f"{_JSON}; charset=us-ascii"
 
+    def render(self, content: Any) -> bytes:
+        return json.dumps(content).encode("ascii")
 
-@router.get("/service-info", response_class=JsonAnswer, responses={406: _ERRORS[406]})
+
+@router.get("/service-info", response_class=JsonAnswer, responses=problems(406))
 def service_info(hub: HubDependency, accept: Accept = None) -> Response:
     """Say what this service is and can."""
     _accepted(accept, _JSONS)
@@ -117,7 +116,7 @@ def service_info(hub: HubDependency, accept: Accept = None) -> Response:
     return _json(body)
 
 
-@router.get("/{digest}/metadata", response_class=JsonAnswer, responses=_ERRORS)
+@router.get("/{digest}/metadata", response_model=MetadataAnswer, response_class=JsonAnswer, responses=_ERRORS)
 def metadata(hub: HubDependency, digest: DigestPath, accept: Accept = None) -> Response:
     """Return digests, length and names of a sequence."""
     _accepted(accept, _JSONS)
@@ -199,4 +198,4 @@ def _accepted(accept: str | None, given: tuple[str, ...]) -> None:
 
 
 def _json(body: dict[str, Any]) -> Response:
-    return JsonAnswer(json.dumps(body), headers=_OPEN)
+    return JsonAnswer(body, headers=_OPEN)

@@ -12,7 +12,7 @@ from genomehub.hub.delivery.references import ATTRIBUTES, TRANSIENT, compare
 from genomehub.hub.service.deliveries import references
 from genomehub.hub.service.dependencies import HubDependency
 from genomehub.hub.service.dialects import dialect
-from genomehub.hub.service.problems import problem
+from genomehub.hub.service.problems import problem, problems
 
 VERSION = "1.0.0"
 _OPEN = {"Access-Control-Allow-Origin": "*"}
@@ -71,9 +71,7 @@ class Level2(BaseModel):
     sequences: list[str] | None = Field(None, max_length=200_000)
 
 
-_ERRORS: dict[int | str, dict[str, Any]] = {
-    400: {"description": "malformed"}, 404: {"description": "no such collection"},
-}  # fmt: skip
+_ERRORS = problems(404)
 DigestPath = Annotated[str, Path(max_length=200, description="of a sequence collection")]
 
 

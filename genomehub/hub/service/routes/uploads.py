@@ -29,7 +29,7 @@ from genomehub.hub.intake.receiving import ChecksumError, Receiver
 from genomehub.hub.intake.uploads import ALGORITHMS, LockedError, Uploads, Wish
 from genomehub.hub.service.context import Hub
 from genomehub.hub.service.dependencies import BoundsDependency, HubDependency, PrincipalDependency
-from genomehub.hub.service.problems import MEDIA_TYPE
+from genomehub.hub.service.problems import problem, problems
 
 VERSION = "1.0.0"
 EXTENSIONS = "creation,checksum,termination,expiration"
@@ -51,18 +51,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     yield
 
 
-class Problem(BaseModel):
-    """What went wrong (RFC 9457)."""
-
-    type: str = "about:blank"
-    title: str
-    status: int
-    detail: str
-
-
 def _errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    return {status: {"model": Problem, "content": content} for status in (400, 401, 403, 404, *statuses)}
+    return problems(401, 403, 404, *statuses)
 
 
 router = APIRouter(prefix="/api/uploads", tags=["uploads"], lifespan=_lifespan)
@@ -396,16 +386,13 @@ async def take(
         whole = await _receive(request, taken)
         offset = await run_in_threadpool(taken.finish, whole=whole)
     except ChecksumError as error:
-        body = {"type": "about:blank", "title": "Checksum Mismatch", "status": 460, "detail": str(error)}
-        return Response(_json(body), 460, _tus(), MEDIA_TYPE)
+        answer = problem(460, str(error))
+        answer.headers.update(_tus())
+        return answer
     finally:
         taken.abandon()
     headers = _tus(Upload_Offset=str(offset), Upload_Expires=_date(uploads.expiry()))
     return Response(status_code=204, headers=headers)
-
-
-def _json(body: dict[str, Any]) -> str:
-    return Problem(**body).model_dump_json()
 
 
 async def _receive(request: Request, taken: Receiver) -> bool:
