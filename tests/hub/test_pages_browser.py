@@ -224,7 +224,7 @@ def test_keyboard__from_search_to_data_set_to_request(visit):
     page.keyboard.press("ArrowDown")
     tab_to("purpose")
     page.keyboard.type(SUMMARY)
-    tab_to("Health or medical research")
+    tab_to("Health, medical or biomedical research")
     page.keyboard.press("Space")
     tab_to("until")
     page.keyboard.type("06302027")

@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import jinja2
 from itsdangerous import URLSafeTimedSerializer
@@ -95,13 +95,22 @@ def _environment(language: str) -> jinja2.Environment:
     words = _words(language)
     environment.filters |= {
         "number": words.number, "share": words.share, "size": words.size, "day": words.day,
-        "moment": words.moment, "say": words.say,
+        "moment": words.moment, "say": words.say, "host": host,
     }  # fmt: skip
     environment.globals |= {
         "static": statics.address, "icon": icon, "languages": LANGUAGES, "vocabulary": vocabularies,
         "charts": charts,
     }  # fmt: skip
     return environment
+
+
+def host(link: str) -> str:
+    """Return what a link leads to in short.
+
+    >>> host("https://www.example.org/genomes"), host("doi:10.5555/x")
+    ('www.example.org', 'doi:10.5555/x')
+    """
+    return urlsplit(link).hostname or link
 
 
 def icon(name: str, label: str = "") -> Markup:
