@@ -258,12 +258,12 @@ def test_catalogue__words_facets_order_and_pages(sqlite_world):
         "Recherche en santé, médicale ou biomédicale", "Données génétiques, épigénomiques",
     ):  # fmt: skip
         assert text in page, text
-    nothing = client.get("/catalogue?q=epilepsy of childhod").text
+    nothing = client.get("/en/catalogue?q=epilepsy of childhod").text
     assert "Nothing fits all of that" in nothing
     assert "epilepsies" in nothing
-    assert "Epilepsies of" in client.get("/catalogue?duo=DUO:0000006&size=100-999&sort=size&page=7").text
-    assert "Epilepsies of" not in client.get("/catalogue?duo=DUO:0000007&sort=nonsense").text
-    many = client.get("/catalogue?q=" + "+".join(f"word{n}" for n in range(30)))
+    assert "Epilepsies of" in client.get("/en/catalogue?duo=DUO:0000006&size=100-999&sort=size&page=7").text
+    assert "Epilepsies of" not in client.get("/en/catalogue?duo=DUO:0000007&sort=nonsense").text
+    many = client.get("/en/catalogue?q=" + "+".join(f"word{n}" for n in range(30)))
     assert many.status_code in (400, 422)
     assert "Leave some out" in many.text
 
