@@ -18,12 +18,13 @@ from builders.results import record
 
 from genomehub.hub import models
 from genomehub.hub.checksums import describe_files
+from genomehub.hub.description.vocabularies import vocabulary
 from genomehub.hub.pages import session as sessions
-from genomehub.hub.pages.vocabularies import CATEGORY_BASE
 from genomehub.hub.records import ReferenceRecord, Result
 
 #: Name of the real data set: reads and variants of NA12878, 20:10,000,000-10,100,000.
 REAL = "NA12878"
+_CATEGORY = vocabulary("health-categories").iri
 _EMAIL = "acces@chu-lyon.example"
 
 
@@ -190,7 +191,7 @@ REAL_DOCUMENT: dict[str, Any] = {
                    "fr": "Les résultats ne sont publiés que sous forme agrégée."},
     "legislation": ["http://data.europa.eu/eli/reg/2025/327/oj"],
     "themes": ["http://publications.europa.eu/resource/authority/data-theme/HEAL"],
-    "health_categories": [CATEGORY_BASE + "HGPD"],
+    "health_categories": [_CATEGORY("HGPD")],
     "types": ["http://publications.europa.eu/resource/authority/dataset-type/STATISTICAL"],
     "provenance": {"en": "Sequenced on a HiSeq 2000 (2 × 101 bp); aligned, called and checked by genomehub.",
                    "fr": "Séquencé sur HiSeq 2000 (2 × 101 pb) ; aligné, appelé et contrôlé par genomehub."},
@@ -228,7 +229,7 @@ def _other(en: str, fr: str, about: str, people: int, assay: str, **more: Any) -
     return {
         "title": {"en": en, "fr": fr}, "description": {"en": about}, "holder": _LYON, "hdab": _HDAB,
         "hdab_days": 30, "n_individuals": people, "duo": ["DUO:0000042", "DUO:0000021"],
-        "health_categories": [CATEGORY_BASE + "HGPD"],
+        "health_categories": [_CATEGORY("HGPD")],
         "genome": {"assays": [assay], "reference_name": "GRCh38", "n_samples": people, "mean_depth": 34.0},
         "issued": datetime(2026, 3, 1, tzinfo=UTC).date().isoformat(), **more,
     }  # fmt: skip
@@ -246,20 +247,20 @@ OTHERS: dict[str, dict[str, Any]] = {
         "Exomes of patients with pulmonary arterial hypertension, followed for ten years, with "
         "haemodynamics, "
         "treatments and outcome.", 864, "WES", duo=["DUO:0000006", "DUO:0000046", "DUO:0000019"],
-        health_categories=[CATEGORY_BASE + "HGPD", CATEGORY_BASE + "RQSH"],
+        health_categories=[_CATEGORY("HGPD"), _CATEGORY("RQSH")],
     ),
     "biobank-wes": _other(
         "Biobank exomes 2020–2025", "Exomes de la biobanque 2020–2025",
         "Exomes of donors of the hospital's biobank who agreed to research, linked to discharge summaries.",
         18_450, "WES", duo=["DUO:0000042", "DUO:0000044", "DUO:0000046"],
-        health_categories=[CATEGORY_BASE + "HGPD", CATEGORY_BASE + "EINS"],
+        health_categories=[_CATEGORY("HGPD"), _CATEGORY("EINS")],
         holder=_agent("Biobanque Auvergne-Rhône-Alpes"),
     ),
     "glioma-panel": _other(
         "Glioma gene panel with response to therapy", "Panel de gènes des gliomes et réponse au traitement",
         "Tumour and blood of patients with glioma: 523 genes, methylation class, treatment and survival.",
         327, "panel", duo=["DUO:0000007", "DUO:0000026"], holder=_agent("Centre Léon-Bérard"),
-        health_categories=[CATEGORY_BASE + "HGPD", CATEGORY_BASE + "EHCT"],
+        health_categories=[_CATEGORY("HGPD"), _CATEGORY("EHCT")],
     ),
     "centenarians": _other(
         "Centenarians", "Centenaires", "Genomes of people of a hundred years and more.", 8, "WGS",

@@ -1,17 +1,18 @@
 """Pages over HTTP: what each reader sees, what forms do, what is refused."""
 
+import json
 import re
 
 import pytest
+from builders.descriptions import na12878, trio
 from builders.hub_pages import REAL_DOCUMENT, SUMMARY
 from fastapi.testclient import TestClient
 from sqlalchemy import select
 
 from genomehub.hub import models
 from genomehub.hub.description.document import DatasetDescription
-from genomehub.hub.pages import charts, deciding, describing, form, quality
+from genomehub.hub.pages import charts, deciding, form, quality
 from genomehub.hub.pages import session as sessions
-from genomehub.hub.pages.form_fields import FIELDS, GROUPS
 from genomehub.hub.pages.texts import Words
 from genomehub.hub.service.app import create_app
 
@@ -42,8 +43,15 @@ def described(world, name="open-door", **document):
     with world.hub.database.write() as session:
         dataset = world.dataset(session, name)
         whole = DatasetDescription.model_validate({"title": {"en": "A title"}, **document})
-        saved = describing.save_draft(session, dataset, whole, "test", world.clock())
-        describing.publish(session, dataset, saved, world.clock())
+        former = session.get_one(models.Publication, dataset.id)
+        row = models.Description(
+            dataset_id=dataset.id, version=former.description.version + 1, source="form",
+            document=whole.model_dump(mode="json", exclude_defaults=True), created_at=world.clock(),
+            created_by="test",
+        )  # fmt: skip
+        session.add(row)
+        session.flush()
+        former.description_id, former.state, former.changed_at = row.id, "published", world.clock()
 
 
 # ---- languages -------------------------------------------------------------------------------------
@@ -88,7 +96,9 @@ def test_pages__no_inline_script_style_or_foreign_source(sqlite_world):
     client = browser(sqlite_world, "holder")
     for path in ("/", "/catalogue", f"/datasets/{sqlite_world.datasets['open-door']}", "/api", "/account"):
         text = client.get(path).text
-        assert not re.search(r"<script(?![^>]* src=)|<style|\sstyle=|\son[a-z]+=", text), path
+        assert not re.search(
+            r"<script(?![^>]* (src=|type=\"application/ld\+json\"))|<style|\sstyle=|\son[a-z]+=", text
+        ), path
         assert not re.search(r'(src|<link[^>]* href)="(https?:)?//(?!hub\.test)', text), path
 
 
@@ -164,14 +174,16 @@ def test_dataset__few_people_are_not_counted_and_paths_not_told(sqlite_world):
     assert str(sqlite_world.folder) not in page
     assert "open-door.bam" not in page
     assert "NA12878" not in page, "names of samples are not public"
-    assert "fewer than 10 people" in client.get("/catalogue").text
+    assert "fewer people than may be shown" in client.get("/catalogue").text
 
 
 def test_dataset__withdrawn_says_so_and_no_more(sqlite_world):
     described(sqlite_world, description={"en": "Something about donors"})
     uuid = sqlite_world.datasets["open-door"]
     holder = browser(sqlite_world, "holder")
-    assert send(holder, f"/datasets/{uuid}/unpublish", f"/datasets/{uuid}").status_code == 303
+    path = f"/datasets/{uuid}"
+    assert "say why the data set is withdrawn" in send(holder, f"{path}/withdraw", path, reason=" ").text
+    assert send(holder, f"{path}/withdraw", path, reason="A donor asked.").status_code == 303
     page = browser(sqlite_world).get(f"/datasets/{uuid}")
     assert page.status_code == 200
     assert "This data set was withdrawn" in page.text
@@ -184,6 +196,83 @@ def test_dataset__markup_in_a_description_is_text(sqlite_world):
     page = browser(sqlite_world).get(f"/datasets/{sqlite_world.datasets['open-door']}").text
     assert "<script>alert" not in page
     assert '"><b>x' not in page
+
+
+def test_dataset__is_marked_up_for_search_engines(sqlite_world):
+    described(sqlite_world, description={"en": "a </script><b> of it"}, keywords={"en": ["exome"]})
+    uuid = sqlite_world.datasets["open-door"]
+    client = browser(sqlite_world)
+    page = client.get(f"/datasets/{uuid}").text
+    found = re.findall(r'<script type="application/ld\+json">(.*?)</script>', page, flags=re.DOTALL)
+    told = json.loads(found[0])
+    assert (told["@type"], told["@id"]) == ("Dataset", f"http://hub.test/datasets/{uuid}")
+    assert told["description"] == "a </script><b> of it"
+    exported = client.get(f"/api/datasets/{uuid}?format=schema", headers={"Accept": "*/*"})
+    assert told == exported.json()
+
+
+def test_dataset__links_to_formats_that_there_are(sqlite_world):
+    client = browser(sqlite_world)
+    page = client.get(f"/datasets/{sqlite_world.datasets['open-door']}").text
+    links = set(re.findall(r'href="(/api/datasets/[^"]+format=[a-z.]+)"', page))
+    assert len(links) == 5
+    for link in links:
+        assert client.get(link, headers={"Accept": "*/*"}).status_code == 200, link
+
+
+def test_dataset__versions_and_what_changed(sqlite_world):
+    path = f"/datasets/{sqlite_world.datasets['open-door']}"
+    holder, visitor = browser(sqlite_world, "holder"), browser(sqlite_world)
+    for title in ("First title", "Second title"):
+        document = na12878().model_copy(update={"title": {"en": title}})
+        sent = send(holder, f"{path}/describe", action="publish", **filled_in(document))
+        assert sent.status_code == 303
+    send(holder, f"{path}/describe", action="save", **{"title.en": "Third, a draft"})
+    page = visitor.get(path).text
+    assert "Description, version 3" in page
+    assert "Description, version 4" not in page
+    link = re.findall(r'href="([^"]+/changes[^"]+)"', page)[0].replace("&amp;", "&")
+    changed = visitor.get(link).text
+    assert "First title" in changed
+    assert "Second title" in changed
+    assert "Ce qui a changé" in visitor.get("/fr" + link).text
+    assert visitor.get(f"{path}/changes?first=3&second=4").status_code == 404
+    assert "Third, a draft" in holder.get(f"{path}/changes?first=3&second=4").text
+    assert visitor.get(f"{path}/changes?first=3&second=3").status_code == 200
+
+
+# ---- search ----------------------------------------------------------------------------------------
+
+
+def test_catalogue__words_facets_order_and_pages(sqlite_world):
+    described(
+        sqlite_world, title={"en": "Epilepsies of childhood", "fr": "Épilepsies de l’enfant"},
+        n_individuals=250, duo=["DUO:0000006"], languages=["fr"],
+        health_categories=["http://healthdataportal.eu/resource/authority/healthcategories/HGPD"],
+        holder={"name": {"en": "Lyon hospitals", "fr": "Hospices de Lyon"}},
+    )  # fmt: skip
+    client = browser(sqlite_world)
+    page = client.get("/fr/catalogue?q=épilepsie").text
+    for text in (
+        "Épilepsies de l’enfant", "Hospices de Lyon", "250 personnes", "100 – 999", "Langues",
+        "Recherche en santé, médicale ou biomédicale", "Données génétiques, épigénomiques",
+    ):  # fmt: skip
+        assert text in page, text
+    nothing = client.get("/en/catalogue?q=epilepsy of childhod").text
+    assert "Nothing fits all of that" in nothing
+    assert "epilepsies" in nothing
+    assert "Epilepsies of" in client.get("/en/catalogue?duo=DUO:0000006&size=100-999&sort=size&page=7").text
+    assert "Epilepsies of" not in client.get("/en/catalogue?duo=DUO:0000007&sort=nonsense").text
+    many = client.get("/en/catalogue?q=" + "+".join(f"word{n}" for n in range(30)))
+    assert many.status_code in (400, 422)
+    assert "Leave some out" in many.text
+
+
+def test_home__counts_what_may_be_seen(sqlite_world):
+    described(sqlite_world, n_individuals=250)
+    told = re.findall(r"<strong>([^<]+)</strong><span>([^<]+)", browser(sqlite_world).get("/").text)
+    assert ("250", "people") in told
+    assert browser(sqlite_world, "steward").get("/").text.count('class="hit"') >= 1
 
 
 # ---- login -----------------------------------------------------------------------------------------
@@ -342,9 +431,10 @@ def test_compare__codes(of_data, asked, verdicts):
 
 
 def test_form__asks_every_field_once():
-    asked = [name for group in GROUPS for name in group.fields]
+    asked = [field.name for _, fields in form.groups({}) for field in fields]
     assert sorted(asked) == sorted(DatasetDescription.model_fields)
-    assert set(asked) <= set(FIELDS)
+    needed = {field.name for _, fields in form.groups({}, ["hdh"]) for field in fields if field.needed}
+    assert {"title", "publisher", "spatial"} <= needed
 
 
 def posted_of(fields):
@@ -358,20 +448,38 @@ def posted_of(fields):
                 sent |= posted_of(one)
         elif field.widget in ("texts", "words"):
             sent |= {f"{field.name}.{language}": [text] for language, text in field.value.items()}
-        elif field.widget == "checks":
+        elif field.several:
             sent[field.name] = field.value
         else:
             sent[field.name] = [field.value]
     return sent
 
 
-def test_form__drawn_and_read_back_is_the_same_document():
-    document = DatasetDescription.model_validate(REAL_DOCUMENT)
+def filled_in(document):
+    """What a browser sends of a form with a document in it."""
     raw = document.model_dump(mode="json", exclude_defaults=True)
-    drawn = [field for _, fields in form.groups(raw, {}) for field in fields]
-    read, faults = form.check(form.read(posted_of(drawn)))
-    assert faults == {}
+    return posted_of([field for _, fields in form.groups(raw) for field in fields])
+
+
+@pytest.mark.parametrize(
+    "document",
+    [DatasetDescription.model_validate(REAL_DOCUMENT), na12878(), trio()],
+    ids=["real", "one", "trio"],
+)
+def test_form__drawn_and_read_back_is_the_same_document(document):
+    read, faults = form.check(form.read(filled_in(document)))
+    assert faults == []
     assert read == document
+
+
+def test_form__offers_vocabularies_in_both_languages(sqlite_world):
+    path = f"/datasets/{sqlite_world.datasets['open-door']}/describe"
+    client = browser(sqlite_world, "holder")
+    french = client.get("/fr" + path).text
+    for text in ("Recherche générale", "Organisme responsable de l&#39;accès", "Données personnelles"):
+        assert text in french
+    assert '<option value="http://publications.europa.eu/resource/authority/country/FRA"' in french
+    assert "Human genetic, epigenomic and genomic data" in client.get("/en" + path).text
 
 
 def test_form__faults_beside_their_fields_and_nothing_saved(sqlite_world):
@@ -380,11 +488,11 @@ def test_form__faults_beside_their_fields_and_nothing_saved(sqlite_world):
     fields = {
         "title.en": "Better", "license": "not an address", "n_individuals": "many", "issued": "yesterday",
         "tables.0.title.en": "T", "tables.0.variables.0.name": "", "tables.0.variables.0.unit": "a",
-        "legislation": "http://ok.example/\nno", "maximum_age": "500",
+        "documentation": "http://ok.example/\nno", "maximum_age": "500",
     }  # fmt: skip
     page = send(client, path, action="save", **fields)
     assert page.status_code == 422
-    assert page.text.count("This is no web address; it begins with https://.") >= 2
+    assert page.text.count("This is no address; it begins with https:// and has no spaces.") >= 2
     for fault in ("A whole number is expected.", "A day is expected", "This is needed.", "too large"):
         assert fault in page.text
     assert 'id="f-tables-0-variables-0-name-fault1"' in page.text
@@ -398,14 +506,41 @@ def test_form__draft_then_published(sqlite_world):
     assert send(client, path, action="save", **{"title.en": "A draft"}).status_code == 303
     assert "A draft" in client.get(path).text
     assert "A draft" not in visitor.get(f"/datasets/{uuid}").text
-    missing = send(client, path, action="publish", **{"title.en": "A draft"})
+    missing = send(client, path, action="publish", **{"title.en": "Another"})
     assert missing.status_code == 422
-    assert "This is needed." in missing.text
-    document = DatasetDescription.model_validate(REAL_DOCUMENT)
-    raw = document.model_dump(mode="json", exclude_defaults=True)
-    fields = posted_of([field for _, fields in form.groups(raw, {}) for field in fields])
-    assert send(client, path, action="publish", **fields).headers["location"].endswith("done=published")
-    assert "well-known genome" in visitor.get(f"/datasets/{uuid}").text
+    assert "Is required. Say what was measured on whom, how and why." in missing.text
+    assert 'id="f-description-fault1"' in missing.text
+    assert "Est obligatoire. Dites ce qui a été mesuré" in send(
+        client, "/fr" + path, action="publish", **{"title.en": "Another"}
+    ).text  # fmt: skip
+    assert "Another" not in client.get(path).text, "nothing was saved"
+    published = send(client, path, action="publish", **filled_in(na12878()))
+    assert published.headers["location"].endswith("done=published")
+    assert "a megabase of chromosome 20" in visitor.get(f"/datasets/{uuid}").text
+    assert "Before it can be published" not in client.get(path).text
+    log = browser(sqlite_world, "auditor").get("/audit").text
+    assert "save-description" in log
+
+
+def test_form__two_at_once_is_told(sqlite_world):
+    client, uuid = browser(sqlite_world, "holder"), sqlite_world.datasets["open-door"]
+    path = f"/datasets/{uuid}/describe"
+    version = re.search(r'name="version" value="(\d+)"', client.get(path).text)[1]
+    assert send(client, path, action="save", version=version, **{"title.en": "First"}).status_code == 303
+    second = send(client, path, action="save", version=version, **{"title.en": "Second"})
+    assert second.status_code == 409
+    assert "someone saved in between" in second.text
+    assert "First" in client.get(path).text
+
+
+@pytest.mark.parametrize(
+    ("place", "drawn"),
+    [("hdab.contact.email", "hdab.contact.email"), ("distributions.7.format", "distributions"),
+     ("title.en", "title"), ("nowhere", "nowhere")],
+)  # fmt: skip
+def test_form__a_fault_without_field_is_told_at_its_part(place, drawn):
+    fault = form.Fault(place, {"en": "x"}, "wrong")
+    assert [one.name for one in form.place([fault], form.groups({}))] == [drawn]
 
 
 def test_form__one_more_part_without_script(sqlite_world):

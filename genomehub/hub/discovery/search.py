@@ -58,9 +58,14 @@ class Facet:
 
 @dataclasses.dataclass(frozen=True)
 class Answer:
-    """A page of what was found; ``total`` counts all; ``suggestion`` is a question that would find some."""
+    """A page of what was found.
+
+    total : how many were found in all; individuals : how many people they are about, as far as may be told
+    suggestion : a question that would find some
+    """
 
     total: int
+    individuals: int
     datasets: tuple[Found, ...]
     facets: tuple[Facet, ...]
     suggestion: str | None
@@ -93,6 +98,7 @@ def find(session: Session, principal: Principal, now: datetime, question: Questi
     ids = _ordered(session, columns, question, wanted, having, seen, found)
     return Answer(
         total,
+        int(columns.individuals[found].clip(min=0).sum()),
         _cards(session, ids[question.offset : question.offset + question.limit].tolist()),
         tuple(
             _facet(

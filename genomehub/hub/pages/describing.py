@@ -1,61 +1,15 @@
-"""Writing descriptions from the form: drafts in versions, publication, withdrawal."""
+"""Making data sets that have a description and no files yet; ``hub.description.room`` keeps descriptions."""
 
 import uuid
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from genomehub.errors import ConflictError, NotFoundError
 from genomehub.hub import models
 from genomehub.hub.access.principals import Principal, Role
-from genomehub.hub.description.document import DatasetDescription
 from genomehub.hub.filing import check_name
-from genomehub.hub.pages.reading import shown_description
-
-
-def save_draft(
-    session: Session, dataset: models.Dataset, description: DatasetDescription, actor: str, now: datetime
-) -> models.Description:
-    """File a description as the newest version, if it differs from it; the public sees what it saw."""
-    document = description.model_dump(mode="json", exclude_defaults=True)
-    publication = session.get(models.Publication, dataset.id)
-    newest = shown_description(session, dataset, publication, newest=True)
-    if newest is not None and newest.document == document:
-        return newest
-    of = models.Description.dataset_id == dataset.id
-    version = session.scalar(select(func.max(models.Description.version)).where(of)) or 0
-    saved = models.Description(
-        dataset_id=dataset.id, version=version + 1, document=document, source="form", created_at=now,
-        created_by=actor,
-    )  # fmt: skip
-    session.add(saved)
-    if publication is None:
-        session.add(models.Publication(dataset_id=dataset.id, state="draft", changed_at=now))
-    session.flush()
-    return saved
-
-
-def publish(
-    session: Session, dataset: models.Dataset, description: models.Description, now: datetime
-) -> None:
-    """Show a version of a description to the public."""
-    publication = session.get_one(models.Publication, dataset.id)
-    publication.state, publication.description_id, publication.changed_at = "published", description.id, now
-
-
-def unpublish(session: Session, dataset: models.Dataset, now: datetime) -> None:
-    """Withdraw a data set from the public; its page says so.
-
-    Raises
-    ------
-    ConflictError
-        It is not published.
-    """
-    publication = session.get(models.Publication, dataset.id)
-    if publication is None or publication.state != "published":
-        raise ConflictError("the data set is not published.")
-    publication.state, publication.changed_at = "withdrawn", now
 
 
 def projects_to_describe(session: Session, principal: Principal) -> list[str]:

@@ -1,65 +1,56 @@
-"""The catalogue page: words and facets to a page of data sets, with what each further choice would leave.
-
-The one door of the pages to search. It reads the descriptions that the reader may see, at most MOST of them.
-"""
+"""The catalogue page and the first page: what ``hub.discovery`` answers, named in the reader's language."""
 
 import dataclasses
-from collections import Counter
-from collections.abc import Callable, Iterable
-from datetime import datetime
+from collections.abc import Callable, Mapping
+from datetime import date, datetime
+from typing import Any
 
-from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from genomehub.hub import models
-from genomehub.hub.access.gate import BY_ROLE, Action
 from genomehub.hub.access.principals import Principal
-from genomehub.hub.description.document import DatasetDescription
-from genomehub.hub.lookup import is_current, summaries
+from genomehub.hub.discovery import search
+from genomehub.hub.discovery.question import Question, Sort
 from genomehub.hub.pages import vocabularies
-from genomehub.hub.pages.reading import document_of
 from genomehub.hub.pages.texts import N_
-from genomehub.hub.records import EntrySummary
 
-MOST = 5000
 PER_PAGE = 20
-#: Values of a facet that are shown before "more".
-FEW = 6
-SORTS = {"new": N_("Newest first"), "title": N_("Title"), "size": N_("Largest first")}
+#: Values of a facet that are shown before "more", and that are listed at all.
+FEW, MOST = 6, 30
+SORTS: dict[Sort, str] = {
+    "relevance": N_("Best match first"),
+    "newest": N_("Newest first"),
+    "title": N_("Title"),
+    "size": N_("Most people first"),
+}
+#: How facets are called, and how a value is called that has no label of its own.
+_CALLED: dict[str, tuple[str, Callable[[str], str | Mapping[str, str]]]] = {
+    "category": (N_("Health category"), vocabularies.category),
+    "assay": (N_("Assay"), str),
+    "reference": (N_("Reference genome"), str),
+    "size": (N_("People"), vocabularies.size),
+    "access": (N_("Access"), vocabularies.access),
+    "duo": (N_("Permitted uses"), lambda value: vocabularies.duo(value).name),
+    "year": (N_("Year"), str),
+    "keyword": (N_("Keywords"), str),
+    "holder": (N_("Data holder"), str),
+    "kind": (N_("Files"), vocabularies.kind),
+    "language": (N_("Languages"), vocabularies.language),
+    "state": (N_("State"), lambda value: vocabularies.PUBLICATION_STATES.get(value, value)),
+}
 
 
 @dataclasses.dataclass(frozen=True)
 class Hit:
-    """A data set in the list."""
+    """A data set in the list; ``card`` is what the index keeps for it."""
 
     uuid: str
-    document: DatasetDescription
     state: str
-    entry: EntrySummary | None
-    changed_at: datetime
+    card: dict[str, Any]
 
     @property
-    def people(self) -> int | None:
-        """How many people it is about, None where unknown or fewer than may be shown."""
-        n = self.document.n_individuals
-        return n if n is not None and n >= self.document.minimum_count else None
-
-    @property
-    def people_hidden(self) -> bool:
-        """True where they are fewer than may be shown."""
-        n = self.document.n_individuals
-        return n is not None and n < self.document.minimum_count
-
-    @property
-    def size_bytes(self) -> int:
-        """Of the newest version's files."""
-        return 0 if self.entry is None else self.entry.size_bytes
-
-    @property
-    def kinds(self) -> list[str]:
-        """Of files that are more than an index."""
-        kinds = () if self.entry is None else self.entry.kinds
-        return [kind for kind in kinds if kind in vocabularies.KINDS]
+    def date(self) -> date:
+        """Of the description."""
+        return date.fromisoformat(self.card["date"])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,19 +58,19 @@ class Choice:
     """A value of a facet: how it is called, how many would be left, whether it is chosen."""
 
     value: str
-    label: str
+    label: str | Mapping[str, str]
     count: int
     chosen: bool
-    translate: bool = True
 
 
 @dataclasses.dataclass(frozen=True)
 class Facet:
-    """A way to narrow the list."""
+    """A way to narrow the list; ``more`` values are not listed."""
 
     name: str
     label: str
     choices: tuple[Choice, ...]
+    more: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,165 +82,80 @@ class Asked:
 
     text: str = ""
     chosen: dict[str, list[str]] = dataclasses.field(default_factory=dict)
-    sort: str = "new"
+    sort: Sort = "relevance"
     page: int = 1
 
 
 @dataclasses.dataclass(frozen=True)
 class Found:
-    """One page of the answer."""
+    """One page of the answer; ``suggestion`` is a question that would find something."""
 
     hits: tuple[Hit, ...]
     total: int
     facets: tuple[Facet, ...]
     page: int
     n_pages: int
+    suggestion: str | None
 
 
-#: name, label, the values of a data set, how a value is called
-_FACETS: tuple[tuple[str, str, Callable[[Hit], Iterable[str]], Callable[[str], str]], ...] = (
-    (
-        "category",
-        N_("Health category"),
-        lambda hit: (str(iri).rstrip("/").rpartition("/")[2] for iri in hit.document.health_categories),
-        vocabularies.category,
-    ),
-    ("assay", N_("Assay"), lambda hit: hit.document.genome.assays if hit.document.genome else (), str),
-    (
-        "reference",
-        N_("Reference genome"),
-        lambda hit: filter(None, (hit.document.genome.reference_name,)) if hit.document.genome else (),
-        str,
-    ),
-    (
-        "access",
-        N_("Access"),
-        lambda hit: (hit.document.access_rights,),
-        lambda value: vocabularies.ACCESS[value].name,
-    ),
-    ("kind", N_("Files"), lambda hit: hit.kinds, vocabularies.kind),
-    (
-        "holder",
-        N_("Data holder"),
-        lambda hit: (next(iter(hit.document.holder.name.values()), ""),) if hit.document.holder else (),
-        str,
-    ),
-    ("year", N_("Year"), lambda hit: (str(hit.changed_at.year),), str),
-)
-FACETS = tuple(name for name, *_ in _FACETS)
+def sort_of(name: str) -> Sort:
+    """Return an order by its name, the usual one where there is none of that name."""
+    return name if name in SORTS else "relevance"
 
 
-def find(session: Session, principal: Principal, asked: Asked) -> Found:
-    """Return a page of what the reader may see."""
-    visible = [hit for hit in _visible(session, principal) if _mentions(hit, asked.text)]
-    values = {name: [set(of(hit)) for hit in visible] for name, _, of, _ in _FACETS}
-    fits = {
-        name: [not asked.chosen.get(name) or bool(has & set(asked.chosen[name])) for has in values[name]]
-        for name in FACETS
-    }
-    matching = [hit for at, hit in enumerate(visible) if all(fits[name][at] for name in FACETS)]
-    facets = []
-    for name, label, _, called in _FACETS:
-        counted: Counter[str] = Counter(dict.fromkeys(asked.chosen.get(name, ()), 0))
-        for at, has in enumerate(values[name]):
-            if all(fits[other][at] for other in FACETS if other != name):
-                counted.update(has)
-        choices = tuple(
-            Choice(
-                value, _called(called, value), count, value in asked.chosen.get(name, ()), called is not str
-            )
-            for value, count in sorted(counted.items(), key=lambda one: (-one[1], one[0]))
-        )
-        if choices:
-            facets.append(Facet(name, label, choices))
-    n_pages = max(1, -(-len(matching) // PER_PAGE))
-    page = min(max(asked.page, 1), n_pages)
-    shown = _sorted(matching, asked.sort)[(page - 1) * PER_PAGE : page * PER_PAGE]
-    return Found(tuple(shown), len(matching), tuple(facets), page, n_pages)
+def find(session: Session, principal: Principal, now: datetime, asked: Asked, language: str) -> Found:
+    """Return a page of what the reader may see; the last one where fewer were found.
+
+    Raises
+    ------
+    InputError
+        There are more words than are looked for.
+    """
+    question = Question(
+        asked.text, {name: tuple(values) for name, values in asked.chosen.items()}, sort=asked.sort,
+        language=language, limit=PER_PAGE, offset=(asked.page - 1) * PER_PAGE, values=MOST,
+    )  # fmt: skip
+    answer = search.find(session, principal, now, question)
+    n_pages = max(1, -(-answer.total // PER_PAGE))
+    page = min(asked.page, n_pages)
+    if page < asked.page:
+        last = dataclasses.replace(question, offset=(page - 1) * PER_PAGE)
+        answer = search.find(session, principal, now, last)
+    facets = tuple(_facet(facet) for facet in answer.facets if _narrows(facet))
+    return Found(_hits(answer), answer.total, facets, page, n_pages, answer.suggestion)
 
 
-def _called(called: Callable[[str], str], value: str) -> str:
-    try:
-        return called(value)
-    except KeyError:  # somebody wrote a value into the address
-        return value
+def _narrows(facet: search.Facet) -> bool:
+    """Tell whether to show a facet; the state is of interest to those who see more than what is published."""
+    return any(one.value != "published" or one.chosen for one in facet.values)
 
 
-def _sorted(hits: list[Hit], sort: str) -> list[Hit]:
-    if sort == "title":
-        return sorted(hits, key=lambda hit: next(iter(hit.document.title.values()), "").lower())
-    if sort == "size":
-        return sorted(hits, key=lambda hit: -hit.size_bytes)
-    return sorted(hits, key=lambda hit: hit.changed_at, reverse=True)
-
-
-def _mentions(hit: Hit, text: str) -> bool:
-    document = hit.document
-    words = [
-        *document.title.values(), *document.description.values(), *document.population.values(),
-        *(word for words in document.keywords.values() for word in words), *document.identifiers,
-        *(document.holder.name.values() if document.holder else ()),
-    ]  # fmt: skip
-    told = " ".join(words).casefold()
-    return all(word in told for word in text.casefold().split()[:20])
-
-
-def _visible(session: Session, principal: Principal) -> list[Hit]:
-    """Return published data sets, and drafts of projects in which the reader's role lets them see."""
-    publication, dataset = models.Publication, models.Dataset
-    roles = BY_ROLE[Action.SEE]
-    everywhere = any(principal.has(role) for role in roles)
-    projects = [grant.project_id for grant in principal.grants if grant.role in roles and grant.project_id]
-    rows = (
-        select(dataset, publication)
-        .join(publication, publication.dataset_id == dataset.id)
-        .order_by(dataset.id.desc())
-        .limit(MOST)
+def _facet(facet: search.Facet) -> Facet:
+    label, called = _CALLED[facet.name]
+    choices = tuple(
+        Choice(one.value, one.label or called(one.value), one.n, one.chosen) for one in facet.values
     )
-    if not everywhere:
-        rows = rows.where(or_(publication.state == "published", dataset.project_id.in_(projects)))
-    found = session.execute(rows).all()
-    entries = _current_entries(session, [row[0].id for row in found])
-    hits = []
-    for one, published in found:
-        entry = entries.get(one.id)
-        hits.append(
-            Hit(
-                uuid=one.uuid,
-                document=document_of(one, published.description),
-                state=published.state,
-                entry=entry,
-                changed_at=published.changed_at if entry is None else entry.registered_at,
-            )
-        )
-    return hits
+    return Facet(facet.name, label, choices, facet.more)
 
 
-def _current_entries(session: Session, dataset_ids: list[int]) -> dict[int, EntrySummary]:
-    rows = session.execute(
-        select(models.Entry.id, models.Entry.dataset_id).where(
-            models.Entry.dataset_id.in_(dataset_ids), is_current()
-        )
-    ).all()
-    lines = summaries(session, [row[0] for row in rows])
-    return {row[1]: line for row, line in zip(rows, lines, strict=True)}
+def _hits(answer: search.Answer) -> tuple[Hit, ...]:
+    return tuple(Hit(one.uuid, one.state, one.card) for one in answer.datasets)
 
 
 @dataclasses.dataclass(frozen=True)
 class Figures:
-    """What the hub holds, for the first page."""
+    """What the hub has published, for the first page; people who may not be counted are left out."""
 
     datasets: int
     people: int
-    size_bytes: int
+    assays: int
     holders: int
 
 
-def figures(session: Session, principal: Principal) -> tuple[Figures, list[Hit]]:
+def figures(session: Session, principal: Principal, now: datetime) -> tuple[Figures, tuple[Hit, ...]]:
     """Return what the reader finds here in numbers, and the newest data sets."""
-    hits = [hit for hit in _visible(session, principal) if hit.state == "published"]
-    holders = {next(iter(hit.document.holder.name.values()), "") for hit in hits if hit.document.holder}
-    counted = Figures(
-        len(hits), sum(hit.people or 0 for hit in hits), sum(hit.size_bytes for hit in hits), len(holders)
-    )
-    return counted, _sorted(hits, "new")[:3]
+    published = Question(chosen={"state": ("published",)}, sort="newest", limit=3, values=0)
+    answer = search.find(session, principal, now, published)
+    values = {facet.name: len(facet.values) + facet.more for facet in answer.facets}
+    counted = Figures(answer.total, answer.individuals, values["assay"], values["holder"])
+    return counted, _hits(answer)

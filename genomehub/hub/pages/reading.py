@@ -1,6 +1,7 @@
 """What the page of a data set tells: its description, versions, files and provenance, for one reader."""
 
 import dataclasses
+import json
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -11,7 +12,11 @@ from sqlalchemy.orm import Session
 from genomehub.hub import models
 from genomehub.hub.access.gate import Action, Gate
 from genomehub.hub.description.document import DatasetDescription
+from genomehub.hub.description.fields import label_of
+from genomehub.hub.description.room import Descriptions
+from genomehub.hub.description.room import Version as Described
 from genomehub.hub.lookup import SHORT_ID
+from genomehub.hub.pages.texts import LANGUAGES
 
 _MOST_VERSIONS = 100
 
@@ -33,12 +38,16 @@ class FileLine:
 
 @dataclasses.dataclass(frozen=True)
 class Version:
-    """A version of the data or of the description, for the list of changes."""
+    """A version of the data or of the description, for the list of changes.
 
-    label: str
+    former : number of the description's version before it that the reader may see
+    """
+
+    number: int
     when: datetime
     what: str
     entry_id: str = ""
+    former: int | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,7 +100,7 @@ def find_dataset(session: Session, uuid: str) -> models.Dataset | None:
     return session.scalar(select(models.Dataset).where(models.Dataset.uuid == uuid[:36]))
 
 
-def view_dataset(session: Session, gate: Gate, uuid: str, now: datetime) -> DatasetView:
+def view_dataset(room: Descriptions, uuid: str) -> DatasetView:
     """Return what the reader may see of a data set.
 
     Raises
@@ -99,26 +108,26 @@ def view_dataset(session: Session, gate: Gate, uuid: str, now: datetime) -> Data
     NotFoundError
         There is none, or they may not see it.
     """
+    described = room.view(uuid)
+    session, gate = room.session, Gate(room.session, room.principal, room.now)
     dataset = find_dataset(session, uuid)
-    gate.require(Action.SEE, dataset, uuid)
     assert dataset is not None
     publication = session.get(models.Publication, dataset.id)
-    description = shown_description(session, dataset, publication, newest=False)
-    document = document_of(dataset, description)
+    written = document_of(dataset, shown_description(session, dataset, publication, newest=False))
     entries = _entries(session, dataset)
     entry = entries[0] if entries else None
-    people, hidden = _people(session, document, entry)
+    people, hidden = _people(session, written, entry)
     read = gate.decide(Action.READ, dataset)
     return DatasetView(
         uuid=dataset.uuid,
         project=dataset.project.name,
-        state="draft" if publication is None else publication.state,
-        document=document,
-        version=entry.version if entry else (description.version if description else 1),
-        changed_at=entry.registered_at if entry else (description or dataset).created_at,
+        state=described.state,
+        document=described.document,
+        version=entry.version if entry else max(described.version, 1),
+        changed_at=entry.registered_at if entry else described.modified,
         entry=entry,
         files=file_lines(entry),
-        versions=_versions(session, dataset, entries, publication),
+        versions=_versions(entries, room.versions(uuid)),
         people=people,
         people_hidden=hidden,
         median_days=median_decision_days(session, dataset),
@@ -192,24 +201,50 @@ def _people(
     return (None if hidden else people), hidden
 
 
-def _versions(
-    session: Session,
-    dataset: models.Dataset,
-    entries: list[models.Entry],
-    publication: models.Publication | None,
-) -> tuple[Version, ...]:
-    found = [
-        Version(str(entry.version), entry.registered_at, "data", entry.digest[:SHORT_ID]) for entry in entries
-    ]
-    published = None if publication is None else publication.description
-    told = select(models.Description).where(models.Description.dataset_id == dataset.id)
-    if published is not None:
-        told = told.where(models.Description.version <= published.version)
-    newest_first = told.order_by(models.Description.version.desc()).limit(_MOST_VERSIONS)
-    found += [
-        Version(str(one.version), one.created_at, "description") for one in session.scalars(newest_first)
-    ]
-    return tuple(sorted(found, key=lambda version: version.when, reverse=True))
+def _versions(entries: list[models.Entry], told: tuple[Described, ...]) -> tuple[Version, ...]:
+    found = [Version(one.version, one.registered_at, "data", one.digest[:SHORT_ID]) for one in entries]
+    former: int | None = None
+    for one in told:
+        found.append(Version(one.version, one.created_at, "description", former=former))
+        former = one.version
+    newest_first = sorted(found, key=lambda version: version.when, reverse=True)
+    return tuple(newest_first[: 2 * _MOST_VERSIONS])
+
+
+@dataclasses.dataclass(frozen=True)
+class Difference:
+    """A place in the description that differs between two versions; "" where one has nothing there."""
+
+    label: Mapping[str, str]
+    before: str
+    after: str
+
+
+def differences(room: Descriptions, uuid: str, first: int, second: int) -> tuple[Difference, ...]:
+    """Return what differs between two versions of a description.
+
+    Raises
+    ------
+    NotFoundError
+        There is none of these numbers, or the reader may not see it.
+    """
+    return tuple(
+        Difference(
+            {language: label_of(change.field, language) for language in LANGUAGES},
+            _plain(change.before),
+            _plain(change.after),
+        )
+        for change in room.between(uuid, first, second)
+    )
+
+
+def _plain(value: Any) -> str:
+    """Return a value of the document as a reader can compare it."""
+    if value is None:
+        return ""
+    if isinstance(value, list) and all(isinstance(one, str) for one in value):
+        return ", ".join(value)
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=1)
 
 
 def median_decision_days(session: Session, dataset: models.Dataset) -> float | None:

@@ -105,10 +105,10 @@ def _environment(language: str) -> jinja2.Environment:
 
 
 def host(link: str) -> str:
-    """Return what a link is called: the machine it leads to, else the link itself.
+    """Return what a link leads to in short.
 
-    >>> host("https://genomes.example.org/contact"), host("urn:oid:2.16")
-    ('genomes.example.org', 'urn:oid:2.16')
+    >>> host("https://www.example.org/genomes"), host("doi:10.5555/x")
+    ('www.example.org', 'doi:10.5555/x')
     """
     return urlsplit(link).hostname or link
 

@@ -7,12 +7,15 @@ French ones are in ``locale/fr/LC_MESSAGES/messages.po``, read when the first pa
 import functools
 import gettext
 import io
+from collections.abc import Mapping
 from datetime import date, datetime
 from pathlib import Path
 
 from babel import Locale, dates, negotiate_locale, numbers
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
+
+from genomehub.hub.description.document import in_language
 
 #: Languages of the pages, the first being that of the texts in the source, and how they call themselves.
 LANGUAGES = {"en": "English", "fr": "Français"}
@@ -78,8 +81,15 @@ class Words:
         self._locale = Locale(language, "GB" if language == "en" else None)
         self._texts = translations(language)
 
-    def say(self, text: str, **values: object) -> str:
-        """Return a text in this language, its %(name)s filled."""
+    def say(self, text: str | Mapping[str, str], **values: object) -> str:
+        """Return a text in this language, its %(name)s filled.
+
+        Parameters
+        ----------
+        text : one of ours, in English; or one of the descriptions' vocabularies and fields, by language
+        """
+        if isinstance(text, Mapping):
+            return in_language(dict(text), self.language)
         said = self._texts.gettext(text) if text else ""
         return said % values if values else said
 

@@ -200,4 +200,10 @@ def data_file(
     files = result_files(entry)
     if not 0 <= number < len(files) or files[number].n_files is not None:
         raise NotFoundError(f"{entry_id[:12]}/{number}: no such file. Open the page of the data set again.")
-    return absolute_path(folder, files[number])
+    place = absolute_path(folder, files[number])
+    if isinstance(place, str):
+        raise NotFoundError(
+            f"{entry_id[:12]}/{number}: the file lies in an object store, which the genome browser does not "
+            "read. Ask for it by its DRS address."
+        )
+    return place

@@ -1,12 +1,16 @@
-"""What codes mean, in words that pages say; the texts are translated where they are shown.
-
-DUO : the Data Use Ontology's codes; CATEGORIES : those of Article 51 of Regulation (EU) 2025/327, in words of
-ours that are shorter than the law's.
+"""What codes mean, in words that pages say: those of the descriptions' vocabularies, by language, and ours,
+which are translated where they are shown.
 """
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
+from genomehub.hub.access.duo import CODES, PERMISSIONS
+from genomehub.hub.description.vocabularies import LANGUAGES, current_iri, vocabulary
 from genomehub.hub.pages.texts import N_
+
+#: A text by language.
+Said = Mapping[str, str]
 
 
 class Meaning(NamedTuple):
@@ -15,76 +19,24 @@ class Meaning(NamedTuple):
     kind : of DUO codes: "permission" (what the data may be used for) or "condition" (what must be met)
     """
 
-    name: str
-    text: str
+    name: str | Said
+    text: str | Said
     kind: str = ""
 
 
 PERMISSION, CONDITION = "permission", "condition"
 
-DUO: dict[str, Meaning] = {
-    "DUO:0000042": Meaning(N_("General research use"), N_("Any research purpose is allowed."), PERMISSION),
-    "DUO:0000006": Meaning(
-        N_("Health or medical research"),
-        N_("Research on health, medicine or biology; not on population origins."),
-        PERMISSION,
-    ),
-    "DUO:0000007": Meaning(
-        N_("Disease-specific research"), N_("Only research on the disease that is named."), PERMISSION
-    ),
-    "DUO:0000011": Meaning(
-        N_("Population origins or ancestry"), N_("Only research on origins or ancestry."), PERMISSION
-    ),
-    "DUO:0000004": Meaning(N_("No restriction"), N_("The data may be used for anything."), PERMISSION),
-    "DUO:0000044": Meaning(
-        N_("No population origins or ancestry"),
-        N_("Research on origins or ancestry is not allowed."),
-        CONDITION,
-    ),
-    "DUO:0000015": Meaning(
-        N_("No general methods research"),
-        N_("Developing methods is allowed only within the permitted purpose."),
-        CONDITION,
-    ),
-    "DUO:0000046": Meaning(
-        N_("Not for commercial use"), N_("Commercial purposes are not allowed."), CONDITION
-    ),
-    "DUO:0000018": Meaning(
-        N_("Not for profit, not commercial"),
-        N_("Only not-for-profit organisations, without commercial purpose."),
-        CONDITION,
-    ),
-    "DUO:0000021": Meaning(
-        N_("Ethics approval required"), N_("An ethics committee must have approved the study."), CONDITION
-    ),
-    "DUO:0000019": Meaning(
-        N_("Publication required"), N_("Results must be made available to other researchers."), CONDITION
-    ),
-    "DUO:0000020": Meaning(
-        N_("Collaboration required"), N_("The study works together with the data holder."), CONDITION
-    ),
-    "DUO:0000026": Meaning(N_("Named users only"), N_("Access is given to named people only."), CONDITION),
-    "DUO:0000028": Meaning(
-        N_("Named institutions only"), N_("Access is given to people of approved institutions."), CONDITION
-    ),
-    "DUO:0000027": Meaning(
-        N_("This project only"), N_("Use is limited to the approved project."), CONDITION
-    ),
-    "DUO:0000025": Meaning(N_("Limited in time"), N_("Access ends after an agreed time."), CONDITION),
-    "DUO:0000024": Meaning(
-        N_("Publication embargo"), N_("Nothing may be published before an agreed date."), CONDITION
-    ),
-    "DUO:0000016": Meaning(
-        N_("Genetic studies only"), N_("Genotype data are the object of the research."), CONDITION
-    ),
-    "DUO:0000012": Meaning(
-        N_("Research-specific restrictions"), N_("Only certain kinds of research; see the conditions."),
-        CONDITION,
-    ),
-    "DUO:0000029": Meaning(
-        N_("Results return to the hub"), N_("Derived data are given back to this database."), CONDITION
-    ),
-}  # fmt: skip
+
+def _duo_meanings() -> dict[str, Meaning]:
+    found = {}
+    for code, concept in vocabulary("duo").concepts.items():
+        permits = code in CODES and CODES[code][0] in PERMISSIONS
+        kind = PERMISSION if permits else CONDITION
+        found[f"DUO:{code}"] = Meaning(concept.label, concept.definition, kind)
+    return found
+
+
+DUO: dict[str, Meaning] = _duo_meanings()
 
 #: Purposes that a study can ask for.
 PURPOSES = ("DUO:0000042", "DUO:0000006", "DUO:0000007", "DUO:0000011")
@@ -93,31 +45,14 @@ PROMISES = (
     "DUO:0000018", "DUO:0000046", "DUO:0000021", "DUO:0000019", "DUO:0000020", "DUO:0000029",
 )  # fmt: skip
 
-CATEGORY_BASE = "http://healthdataportal.eu/resource/authority/healthcategories/"
-CATEGORIES: dict[str, str] = {
-    "EHRS": N_("Electronic health records"),
-    "DIOH": N_("Factors that influence health"),
-    "NRPE": N_("Needs, resources and costs of care"),
-    "RPDG": N_("Pathogens"),
-    "HRAD": N_("Administration of care, reimbursements"),
-    "HGPD": N_("Human genetics and genomics"),
-    "HPML": N_("Other human molecular data"),
-    "PGEH": N_("Recorded by medical devices"),
-    "WELA": N_("Wellness applications"),
-    "IDHP": N_("Health professionals"),
-    "PHDR": N_("Population health registries"),
-    "MRMR": N_("Medical and mortality registries"),
-    "EHCT": N_("Clinical trials and studies"),
-    "EMRD": N_("Other data of medical devices"),
-    "RMMD": N_("Registries of medicines and devices"),
-    "RQSH": N_("Research cohorts and surveys"),
-    "EINS": N_("Biobanks"),
-}
-
+#: Access rights: what they mean to who wants the data.
 ACCESS: dict[str, Meaning] = {
-    "PUBLIC": Meaning(N_("Open"), N_("Anybody may use the data.")),
-    "RESTRICTED": Meaning(N_("Restricted"), N_("Access on conditions; ask for it.")),
-    "NON_PUBLIC": Meaning(N_("Controlled"), N_("Personal data: access for a study, after a decision.")),
+    code: Meaning(vocabulary("access-rights").concepts[code].label, text)
+    for code, text in (
+        ("PUBLIC", N_("Anybody may use the data.")),
+        ("RESTRICTED", N_("Access on conditions; ask for it.")),
+        ("NON_PUBLIC", N_("Personal data: access for a study, after a decision.")),
+    )
 }
 
 KINDS: dict[str, str] = {
@@ -134,6 +69,8 @@ KINDS: dict[str, str] = {
     "samples": N_("Table of samples"),
     "bed": N_("Regions (BED)"),
 }
+
+_SIZES = {"unknown": N_("Not said"), "few": N_("Fewer than may be shown")}
 
 _INDEX = N_("Index")
 _INDEXES = ("index", "bai", "crai", "csi", "tbi")
@@ -174,15 +111,38 @@ def duo(code: str) -> Meaning:
     return DUO.get(code, Meaning(code, N_("See the Data Use Ontology.")))
 
 
-def category(iri: object) -> str:
+def category(iri: str) -> str | Said:
     """Return a health category in words."""
-    code = str(iri).rstrip("/").rpartition("/")[2]
-    return CATEGORIES.get(code, code)
+    found = vocabulary("health-categories").find(current_iri(iri))
+    return iri.rstrip("/").rpartition("/")[2] if found is None else found.label
 
 
-def kind(name: str) -> str:
+def access(code: str) -> str | Said:
+    """Return access rights in words."""
+    return ACCESS[code].name if code in ACCESS else code
+
+
+def language(code: str) -> str | Said:
+    """Return a language of data in words."""
+    found = vocabulary("languages").concepts.get(LANGUAGES.get(code, ""))
+    return code if found is None else found.label
+
+
+def size(name: str) -> str:
+    """Return a class of numbers of people in words.
+
+    >>> size("10-99"), size("100000+")
+    ('10 – 99', '100000 +')
+    """
+    return _SIZES.get(name) or name.replace("-", " – ").replace("+", " +")
+
+
+def kind(name: str) -> str | Said:
     """Return a kind of file in words."""
-    return _INDEX if name in _INDEXES else KINDS.get(name, name)
+    if name in _INDEXES:
+        return _INDEX
+    listed = vocabulary("file-types").concepts.get(name.upper())
+    return KINDS.get(name) or (name if listed is None else listed.label)
 
 
 _DUO_ICONS = {

@@ -11,6 +11,8 @@ from genomehub import __version__
 from genomehub.errors import NotFoundError
 from genomehub.hub import models
 from genomehub.hub.access.gate import Gate
+from genomehub.hub.description.exports import to_schema_org
+from genomehub.hub.discovery.question import FACETS
 from genomehub.hub.pages import deciding, finding, quality, reading, snippets
 from genomehub.hub.pages.statics import statics
 from genomehub.hub.pages.texts import LANGUAGES
@@ -23,6 +25,7 @@ from genomehub.hub.service.routes import (
     pages_staff,
     pages_studies,
 )
+from genomehub.hub.service.routes.datasets import reading as open_to_read
 
 router = APIRouter(include_in_schema=False)
 pages = APIRouter()
@@ -32,7 +35,7 @@ pages = APIRouter()
 def home(hub: HubDependency, reader: ReaderDependency) -> Response:
     """What the hub is, what it holds, where to begin."""
     with hub.database.read() as session:
-        figures, newest = finding.figures(session, reader.principal)
+        figures, newest = finding.figures(session, reader.principal, hub.clock())
         return page(reader, "home.html", figures=figures, newest=newest)
 
 
@@ -41,37 +44,52 @@ def catalogue(
     request: Request,
     hub: HubDependency,
     reader: ReaderDependency,
-    q: Annotated[str, Query(max_length=400)] = "",
-    sort: Annotated[str, Query(max_length=10)] = "new",
+    q: Annotated[str, Query(max_length=300)] = "",
+    sort: Annotated[str, Query(max_length=10)] = "",
     page_number: Annotated[int, Query(alias="page", ge=1, le=100_000)] = 1,
 ) -> Response:
     """Search with facets."""
-    chosen = {name: request.query_params.getlist(name)[:50] for name in finding.FACETS}
-    chosen = {name: values for name, values in chosen.items() if any(values)}
-    asked = finding.Asked(q, chosen, sort if sort in finding.SORTS else "new", page_number)
+    values = {name: request.query_params.getlist(name)[:50] for name in FACETS}
+    chosen = {name: [one[:300] for one in some if one] for name, some in values.items() if any(some)}
+    asked = finding.Asked(q, chosen, finding.sort_of(sort), page_number)
     with hub.database.read() as session:
-        found = finding.find(session, reader.principal, asked)
+        found = finding.find(session, reader.principal, hub.clock(), asked, reader.language)
         return page(reader, "catalogue.html", asked=asked, found=found, few=finding.FEW, sorts=finding.SORTS)
 
 
 @pages.get("/datasets/{uuid}")
 def dataset(uuid: str, hub: HubDependency, reader: ReaderDependency, done: str = "") -> Response:
     """Everything about one data set."""
-    now = hub.clock()
-    with hub.database.read() as session:
-        gate = Gate(session, reader.principal, now)
-        view = reading.view_dataset(session, gate, uuid, now)
+    with open_to_read(hub, reader.principal) as room:
+        view = reading.view_dataset(room, uuid)
         shown: dict[str, Any] = {"view": view, "done": done}
         if view.state != "withdrawn" or view.may_describe:
+            address = f"{reader.public_url}/datasets/{view.uuid}"
             shown |= {
                 "figures": quality.figures(view.qc, reader.words),
                 "levels": quality.LEVELS,
                 "plots": quality.plots(view.qc, reader.words),
                 "snippets": snippets.snippets(reader.public_url, view.uuid),
                 "citation": snippets.citation(reader, view),
-                "address": f"{reader.public_url}/datasets/{view.uuid}",
+                "address": address,
+                "markup": to_schema_org(view.document, address, address, reader.site),
             }
         return page(reader, "dataset.html", **shown)
+
+
+@pages.get("/datasets/{uuid}/changes")
+def changes(
+    uuid: str,
+    hub: HubDependency,
+    reader: ReaderDependency,
+    first: Annotated[int, Query(ge=1, le=2**31)],
+    second: Annotated[int, Query(ge=1, le=2**31)],
+) -> Response:
+    """What differs between two versions of a description."""
+    with open_to_read(hub, reader.principal) as room:
+        title = room.view(uuid).document.title
+        found = reading.differences(room, uuid, first, second)
+    return page(reader, "changes.html", uuid=uuid, title=title, first=first, second=second, differences=found)
 
 
 @pages.get("/permits")

@@ -1,21 +1,20 @@
 """Pages of data holders: make and edit descriptions, publish and withdraw."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
-from sqlalchemy.orm import Session
 
-from genomehub.errors import GenomehubError
-from genomehub.hub import models
-from genomehub.hub.access.gate import Action, Gate
+from genomehub.errors import GenomehubError, InputError
 from genomehub.hub.access.principals import Role
 from genomehub.hub.description.document import DatasetDescription
+from genomehub.hub.description.room import NotValidError, View
+from genomehub.hub.description.validation import Finding
 from genomehub.hub.pages import describing, form
-from genomehub.hub.pages.form_fields import FIELDS
-from genomehub.hub.pages.reading import document_of, find_dataset, shown_description
 from genomehub.hub.service.dependencies import HubDependency, require_role
 from genomehub.hub.service.readers import PostedDependency, ReaderDependency, go, one, page
+from genomehub.hub.service.routes.datasets import descriptions, reading, writing
 
 pages = APIRouter()
 
@@ -38,11 +37,9 @@ def make(fields: PostedDependency, hub: HubDependency, reader: ReaderDependency)
         projects = describing.projects_to_describe(session, reader.principal)
     try:
         with hub.database.write() as session:
-            dataset = describing.new_dataset(session, reader.principal, project, name, now)
+            uuid = describing.new_dataset(session, reader.principal, project, name, now).uuid
             described = DatasetDescription(title={reader.language: name})
-            saved = describing.save_draft(session, dataset, described, reader.principal.actor, now)
-            hub.note(session, reader.principal, "describe-version", dataset, version=saved.version)
-            uuid = dataset.uuid
+            descriptions(hub, session, reader.principal).save(uuid, described)
     except GenomehubError as error:
         return page(reader, "describe_new.html", 422, projects=projects, name=name, fault=str(error))
     return go(reader, f"/datasets/{uuid}/describe")
@@ -53,70 +50,72 @@ def describe(
     uuid: str, hub: HubDependency, reader: ReaderDependency, done: Annotated[str, Query(max_length=20)] = ""
 ) -> Response:
     """The form, with the newest draft in it."""
-    with hub.database.read() as session:
-        dataset = _dataset(session, hub, reader, uuid)
-        publication = session.get(models.Publication, dataset.id)
-        newest = shown_description(session, dataset, publication, newest=True)
-        document = document_of(dataset, newest)
-        raw = document.model_dump(mode="json", exclude_defaults=True)
-        return _form(reader, dataset, raw, {}, missing=form.missing_for_publication(document), done=done)
+    with reading(hub, reader.principal) as room:
+        view = room.view(uuid, draft=True)
+        assert view.written is not None
+        raw = view.written.model_dump(mode="json", exclude_defaults=True)
+        missing = _missing(hub, room.check(view.written, uuid))
+    return _form(hub, reader, view, raw, missing=missing, done=done)
 
 
 @pages.post("/datasets/{uuid}/describe")
 def save(uuid: str, fields: PostedDependency, hub: HubDependency, reader: ReaderDependency) -> Response:
-    """Save a draft, or publish it; with faults, show them beside their fields."""
-    raw, action, now = form.read(fields), one(fields, "action"), hub.clock()
+    """Save a draft, or publish it; with faults, show them beside their fields and save nothing."""
+    raw, action, version = form.read(fields), one(fields, "action"), one(fields, "version")
+    with reading(hub, reader.principal) as room:
+        view = room.view(uuid, draft=True)
+    if action.startswith("more:"):
+        return _form(hub, reader, view, raw, more=action.removeprefix("more:"), version=version)
     document, faults = form.check(raw)
-    with hub.database.write() as session:
-        dataset = _dataset(session, hub, reader, uuid)
-        if action.startswith("more:"):
-            return _form(reader, dataset, raw, {}, more=action.removeprefix("more:"))
-        if document is None:
-            return _form(reader, dataset, raw, faults, 422)
-        missing = form.missing_for_publication(document)
-        if action == "publish" and missing:
-            empty = {name: [form.FAULTS["missing"]] for name in missing}
-            return _form(reader, dataset, raw, empty, 422)
-        saved = describing.save_draft(session, dataset, document, reader.principal.actor, now)
-        hub.note(session, reader.principal, "describe-version", dataset, version=saved.version)
-        if action == "publish":
-            describing.publish(session, dataset, saved, now)
-            hub.note(session, reader.principal, "publish", dataset, version=saved.version)
+    if document is None:
+        return _form(hub, reader, view, raw, 422, faults=faults, version=version)
+    try:
+        with writing(hub, reader.principal) as room:
+            saved = room.save(uuid, document, expected=int(version) if version.isdecimal() else None)
+            if action == "publish":
+                room.publish(uuid, saved.version)
+    except NotValidError as error:
+        return _form(hub, reader, view, raw, 422, faults=form.faults_of(error.findings), version=version)
     if action == "publish":
         return go(reader, f"/datasets/{uuid}", done="published")
     return go(reader, f"/datasets/{uuid}/describe", done="saved")
 
 
-@pages.post("/datasets/{uuid}/unpublish")
-def unpublish(uuid: str, fields: PostedDependency, hub: HubDependency, reader: ReaderDependency) -> Response:
-    """Withdraw a data set from the public."""
-    with hub.database.write() as session:
-        dataset = _dataset(session, hub, reader, uuid)
-        describing.unpublish(session, dataset, hub.clock())
-        hub.note(session, reader.principal, "unpublish", dataset)
+@pages.post("/datasets/{uuid}/withdraw")
+def withdraw(uuid: str, fields: PostedDependency, hub: HubDependency, reader: ReaderDependency) -> Response:
+    """Withdraw a data set from the public; the log keeps why."""
+    reason = one(fields, "reason", 1000)
+    if not reason:
+        raise InputError("say why the data set is withdrawn; the log keeps it.")
+    with writing(hub, reader.principal) as room:
+        room.withdraw(uuid, reason)
     return go(reader, f"/datasets/{uuid}")
 
 
-def _dataset(session: Session, hub: HubDependency, reader: ReaderDependency, uuid: str) -> models.Dataset:
-    dataset = find_dataset(session, uuid)
-    Gate(session, reader.principal, hub.clock()).require(Action.DESCRIBE, dataset, uuid)
-    assert dataset is not None
-    return dataset
+def _missing(hub: HubDependency, findings: list[Finding]) -> list[form.Fault]:
+    """Return what keeps a description from being published."""
+    asked = set(hub.settings.profiles)
+    return form.faults_of(one for one in findings if asked & set(one.profiles))
 
 
 def _form(
+    hub: HubDependency,
     reader: ReaderDependency,
-    dataset: models.Dataset,
+    view: View,
     raw: dict[str, Any],
-    faults: dict[str, list[str]],
     status: int = 200,
-    **shown: Any,
+    *,
+    faults: Sequence[form.Fault] = (),
+    missing: Sequence[form.Fault] = (),
+    more: str = "",
+    version: str = "",
+    done: str = "",
 ) -> Response:
-    more = shown.pop("more", "")
-    drawn = form.groups(raw, faults, more)
-    labels = {name: asked.label for name, asked in FIELDS.items()}
-    all_shown = {"missing": [], "done": ""} | shown
+    drawn = form.groups(raw, hub.settings.profiles, more)
+    placed = form.place(faults, drawn)
+    form.attach(placed, drawn)
     return page(
-        reader, "describe.html", status, dataset=dataset, groups=drawn, faults=faults, labels=labels,
-        more=more,        **all_shown,
+        reader, "describe.html", status, uuid=view.uuid, title=view.document.title, groups=drawn,
+        faults=placed, missing=form.place(missing, drawn), more=more, version=version or view.version,
+        done=done,
     )  # fmt: skip
