@@ -3,19 +3,19 @@
 import re
 
 import pytest
-from builders.hub_pages import REAL_DOCUMENT, SUMMARY
+from builders.hub_pages import REAL_DOCUMENT, SUMMARY, login_cookie
 from fastapi.testclient import TestClient
 from sqlalchemy import select
 
 from genomehub.hub import models
 from genomehub.hub.description.document import DatasetDescription
 from genomehub.hub.pages import charts, deciding, describing, form, quality
-from genomehub.hub.pages import session as sessions
 from genomehub.hub.pages.form_fields import FIELDS, GROUPS
 from genomehub.hub.pages.texts import Words
 from genomehub.hub.service.app import create_app
 
-HTML = {"Accept": "text/html"}
+#: What a browser says of itself, and of a form of our own.
+HTML = {"Accept": "text/html", "Origin": "http://hub.test"}
 
 
 def browser(world, person=None) -> TestClient:
@@ -24,17 +24,15 @@ def browser(world, person=None) -> TestClient:
         create_app(world.hub), base_url="http://hub.test", headers=HTML, follow_redirects=False
     )
     if person:
-        with world.hub.database.read() as session:
-            signer = world.hub.signer("session")
-            cookie = sessions.begin(session, signer, world.tokens[person], world.clock())
-        client.cookies.set(sessions.COOKIE, cookie)
+        cookie = login_cookie(world, person)
+        client.cookies.set(cookie["name"], cookie["value"])
     return client
 
 
 def send(client, path, page=None, **fields):
     """Open the page of a form and send it."""
-    token = re.search(r'name="form_token" value="([^"]+)"', client.get(page or path).text)
-    return client.post(path, data={"form_token": token[1] if token else "", **fields})
+    client.get(page or path)
+    return client.post(path, data=fields)
 
 
 def described(world, name="open-door", **document):
@@ -214,29 +212,41 @@ def test_login__wrong_token_says_so_beside_the_field(sqlite_world):
 
 def test_session__ends_with_its_token(sqlite_world):
     client = browser(sqlite_world, "researcher")
+    cookie = next(iter(client.cookies))
     assert client.get("/account").status_code == 200
     with sqlite_world.hub.database.write() as session:
         for token in session.scalars(select(models.ApiToken)):
             token.revoked_at = sqlite_world.clock()
     assert client.get("/account").status_code == 401
-    client.cookies.set(sessions.COOKIE, "forged")
+    client.cookies.set(cookie, "forged")
     assert client.get("/account").status_code == 401
 
 
-def test_forms__of_others_are_refused(sqlite_world):
+@pytest.mark.parametrize(
+    "foreign", [{"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://evil.test"}, {"Origin": "null"}]
+)
+def test_forms__of_others_are_refused(sqlite_world, foreign):
     client = browser(sqlite_world, "researcher")
-    made = "/studies"
-    assert client.post(made, data={"title": "A study"}).status_code == 403
-    stolen = sqlite_world.hub.signer("form").dumps("someone else")
-    assert client.post(made, data={"title": "A study", "form_token": stolen}).status_code == 403
-    page = client.get(made).text
-    token = re.search(r'name="form_token" value="([^"]+)"', page)[1]
-    foreign = {"Sec-Fetch-Site": "cross-site"}
-    fields = {"title": "A study", "form_token": token}
-    answer = client.post(made, data=fields, headers=foreign)
+    fields = {"title": "Forged hearts"}
+    answer = client.post("/studies", data=fields, headers=foreign)
     assert answer.status_code == 403
-    assert "came from another site" in answer.text
-    assert client.post(made, data=fields, files={"x": b"1"}).status_code in (400, 403, 422)
+    assert "not sent by a page of this hub" in answer.text
+    token = {"token": sqlite_world.tokens["researcher"]}
+    assert browser(sqlite_world).post("/login", data=token, headers=foreign).status_code == 403
+    del client.headers["Origin"]
+    assert client.post("/studies", data=fields).status_code == 403
+    assert "Forged hearts" not in client.get("/studies").text
+
+
+def test_forms__take_no_file(sqlite_world):
+    client = browser(sqlite_world, "researcher")
+    assert client.post("/studies", data={"title": "A study"}, files={"x": b"1"}).status_code in (400, 422)
+
+
+def test_session__ended_everywhere(sqlite_world):
+    client, other = browser(sqlite_world, "researcher"), browser(sqlite_world, "researcher")
+    assert send(client, "/account/sessions/end", "/account").status_code == 303
+    assert client.get("/account").status_code == other.get("/account").status_code == 401
 
 
 # ---- tokens ----------------------------------------------------------------------------------------
