@@ -56,9 +56,7 @@ def pages_world(folder: Path, demo: Path) -> World:
 
 def login_cookie(world: World, person: str) -> dict[str, str]:
     """Return the cookie of somebody who has logged in, by name and value."""
-    answer = world.client().post(
-        "/auth/token", data={"token": world.tokens[person]}, follow_redirects=False
-    )
+    answer = world.client().post("/auth/token", data={"token": world.tokens[person]}, follow_redirects=False)
     ((name, value),) = answer.cookies.items()
     return {"name": name, "value": value}
 

@@ -24,7 +24,7 @@ def login(
     to: Annotated[str, Query(max_length=2000)] = "",
     elsewhere: Annotated[bool, Query(alias="out")] = False,
 ) -> Response:
-    """Log in with the organisation's provider, or with a token; after logging out, how to do so there, too."""
+    """Log in with the organisation's provider, or with a token; ``out``: how to log out there, too."""
     return _login(hub, reader, _here(to), elsewhere=elsewhere)
 
 
