@@ -35,9 +35,9 @@ OPEN = (
 OF_ROLE = {
     None: (),
     "holder": ("/account", "/studies", "/describe", "/datasets/REAL/describe", "/browser?dataset=REAL"),
-    "steward": ("/account", "/inbox", "/inbox/REQUEST", "/datasets/REAL"),
+    "steward": ("/account", "/inbox", "/requests/REQUEST", "/datasets/REAL"),
     "researcher": ("/account", "/studies", "/requests/new?dataset=OTHER", "/browser?dataset=REAL"),
-    "auditor": ("/account", "/audit"),
+    "auditor": ("/account", "/audit", "/audit/verify"),
     "administrator": ("/account", "/people", "/people/PERSON"),
 }
 

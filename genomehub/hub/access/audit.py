@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
-from sqlalchemy import ColumnElement, Select, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Select, or_, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from genomehub.errors import NotAuthenticatedError
 from genomehub.hub import models
@@ -28,7 +28,10 @@ _SEAL_TYPE = "genomehub.seal+jwt"
 
 @dataclasses.dataclass(frozen=True)
 class Filter:
-    """Which events: of an actor, an action, a data set (uuid), since and until a time, before a number."""
+    """Which events: of an actor, an action, a data set (uuid), since and until a time, before a number.
+
+    who, about : the same by name, of a person and of a data set, or a part of it
+    """
 
     actor: str | None = None
     action: str | None = None
@@ -36,6 +39,8 @@ class Filter:
     since: datetime | None = None
     until: datetime | None = None
     before: int | None = None
+    who: str | None = None
+    about: str | None = None
 
 
 class EventLine(BaseModel):
@@ -66,9 +71,20 @@ def _selected(wanted: Filter) -> Select[tuple[models.Event, str, str, str]]:
         "since": lambda value: event.time >= value,
         "until": lambda value: event.time < value,
         "before": lambda value: event.id < value,
+        "who": lambda value: or_(event.actor == value, _holds(models.Person.name, value)),
+        "about": lambda value: or_(models.Dataset.uuid == value, _holds(models.Dataset.name, value)),
     }
     given = {name: value for name, value in vars(wanted).items() if value is not None}
     return found.where(*(tests[name](value) for name, value in given.items()))
+
+
+def _holds(column: ColumnElement[str] | InstrumentedAttribute[str], text: str) -> ColumnElement[bool]:
+    return column.icontains(text, autoescape=True)
+
+
+def actions(session: Session) -> list[str]:
+    """Return what was ever done, for a list to choose from."""
+    return list(session.scalars(select(models.Event.action).distinct().order_by(models.Event.action)))
 
 
 def events(session: Session, wanted: Filter, limit: int) -> list[EventLine]:

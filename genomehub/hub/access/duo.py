@@ -11,7 +11,7 @@ from datetime import date, datetime
 from typing import Annotated
 
 import annotated_types
-from pydantic import BaseModel, Field, StringConstraints
+from pydantic import BaseModel, Field, PrivateAttr, StringConstraints
 
 #: code without prefix -> shorthand, label
 CODES: dict[str, tuple[str, str]] = {
@@ -117,6 +117,18 @@ class Answer(enum.StrEnum):
     UNCLEAR = "unclear"  # a human must look
 
 
+class Why(str):
+    """A sentence; ``said`` is it before ``values`` were put in, for pages to say it in other languages."""
+
+    said: str
+    values: dict[str, str]
+
+    def __new__(cls, said: str, **values: str) -> "Why":
+        made = super().__new__(cls, said % values if values else said)
+        made.said, made.values = said, values
+        return made
+
+
 class Verdict(BaseModel):
     """What the match says of one code of a data set, and why."""
 
@@ -125,6 +137,20 @@ class Verdict(BaseModel):
     label: str
     answer: Answer
     why: str
+
+    _because: Why = PrivateAttr()
+
+    @classmethod
+    def because(cls, code: str, short: str, label: str, answer: Answer, why: Why) -> "Verdict":
+        """Return a verdict that keeps how its reason was made."""
+        made = cls(code=code, shorthand=short, label=label, answer=answer, why=why)
+        made._because = why
+        return made
+
+    @property
+    def reason(self) -> Why:
+        """Why, as it was made."""
+        return self._because
 
 
 class Match(BaseModel):
@@ -159,8 +185,8 @@ def match(duo: Iterable[str], terms: Terms, asked: Asked) -> Match:
     codes = list(dict.fromkeys(duo))
     verdicts = [_verdict(code, terms, asked) for code in codes]
     if not any(shorthand(code) in PERMISSIONS for code in codes):
-        why = "the data set does not say what it may be used for"
-        verdicts.insert(0, Verdict(code="", shorthand="", label="permission", answer=Answer.UNCLEAR, why=why))
+        why = Why("the data set does not say what it may be used for")
+        verdicts.insert(0, Verdict.because("", "", "permission", Answer.UNCLEAR, why))
     answers = {verdict.answer for verdict in verdicts}
     worst = next(a for a in (Answer.NOT_MET, Answer.UNCLEAR, Answer.MET) if a in answers)
     return Match(answer=worst, verdicts=verdicts)
@@ -169,11 +195,12 @@ def match(duo: Iterable[str], terms: Terms, asked: Asked) -> Match:
 def _verdict(code: str, terms: Terms, asked: Asked) -> Verdict:
     short, label = CODES.get(code.removeprefix("DUO:"), (code, "unknown code"))
     rule = _RULES.get(short)
-    answer, why = rule(terms, asked) if rule else (Answer.UNCLEAR, "this code is not in DUO")
-    return Verdict(code=code, shorthand=short, label=label, answer=answer, why=why)
+    answer, why = rule(terms, asked) if rule else (Answer.UNCLEAR, Why("this code is not in DUO"))
+    return Verdict.because(code, short, label, answer, why)
 
 
-Result = tuple[Answer, str]
+Result = tuple[Answer, Why]
+UNSAID = Why("the request does not say")
 
 
 def _said(asked: Asked) -> set[str]:
@@ -190,116 +217,126 @@ def _is_health(asked: Asked) -> bool | None:
     return asked.use.health
 
 
-def _yes(value: bool | None, met: str, not_met: str, unsaid: str) -> Result:
+def _yes(value: bool | None, met: Why, not_met: Why, unsaid: Why = UNSAID) -> Result:
     if value is None:
         return Answer.UNCLEAR, unsaid
     return (Answer.MET, met) if value else (Answer.NOT_MET, not_met)
 
 
-def _no(value: bool | None, met: str, not_met: str, unsaid: str) -> Result:
+def _no(value: bool | None, met: Why, not_met: Why, unsaid: Why) -> Result:
     return _yes(None if value is None else not value, met, not_met, unsaid)
 
 
 def _anything(terms: Terms, asked: Asked) -> Result:
-    return Answer.MET, "any use is allowed"
+    return Answer.MET, Why("any use is allowed")
 
 
 def _research(terms: Terms, asked: Asked) -> Result:
     if asked.use.clinical_care and not _said(asked) & {"GRU", "HMB", "DS", "POA"}:
-        return Answer.NOT_MET, "the data are for research; the request is for clinical care only"
-    return Answer.MET, "any research is allowed"
+        return Answer.NOT_MET, Why("the data are for research; the request is for clinical care only")
+    return Answer.MET, Why("any research is allowed")
 
 
 def _health(terms: Terms, asked: Asked) -> Result:
     if _is_ancestry(asked):
-        return Answer.NOT_MET, "health research does not include the study of population origins or ancestry"
+        return Answer.NOT_MET, Why(
+            "health research does not include the study of population origins or ancestry"
+        )
     return _yes(
         _is_health(asked),
-        "the purpose is health, medical or biomedical research",
-        "the purpose is not health, medical or biomedical research",
-        "the request does not say whether it is health research",
+        Why("the purpose is health, medical or biomedical research"),
+        Why("the purpose is not health, medical or biomedical research"),
+        Why("the request does not say whether it is health research"),
     )
 
 
 def _disease(terms: Terms, asked: Asked) -> Result:
     if _is_ancestry(asked):
-        return Answer.NOT_MET, "disease research does not include the study of population origins or ancestry"
+        return Answer.NOT_MET, Why(
+            "disease research does not include the study of population origins or ancestry"
+        )
     if not terms.diseases:
-        return Answer.UNCLEAR, "the data set does not say for which disease"
+        return Answer.UNCLEAR, Why("the data set does not say for which disease")
     wanted = set(asked.use.diseases)
     if not wanted:
-        return Answer.NOT_MET, f"only research on {', '.join(terms.diseases)}; the request names no disease"
+        return Answer.NOT_MET, Why(
+            "only research on %(allowed)s; the request names no disease", allowed=", ".join(terms.diseases)
+        )
     others = sorted(wanted - set(terms.diseases))
     if not others:
-        return Answer.MET, f"the study is on {', '.join(sorted(wanted))}"
-    return (
-        Answer.UNCLEAR,
-        f"allowed: {', '.join(terms.diseases)}; asked: {', '.join(others)}. Look in MONDO whether it is a "
-        "kind of it",
+        return Answer.MET, Why("the study is on %(diseases)s", diseases=", ".join(sorted(wanted)))
+    return Answer.UNCLEAR, Why(
+        Why("allowed: %(allowed)s; asked: %(asked)s. Look in MONDO whether it is a kind of it"),
+        allowed=", ".join(terms.diseases),
+        asked=", ".join(others),
     )
 
 
 def _ancestry_only(terms: Terms, asked: Asked) -> Result:
     return _yes(
         _is_ancestry(asked),
-        "the study is on population origins or ancestry",
-        "only the study of population origins or ancestry is allowed",
-        "the request does not say whether it is on population origins or ancestry",
+        Why("the study is on population origins or ancestry"),
+        Why("only the study of population origins or ancestry is allowed"),
+        Why("the request does not say whether it is on population origins or ancestry"),
     )
 
 
 def _no_ancestry(terms: Terms, asked: Asked) -> Result:
     return _no(
         _is_ancestry(asked),
-        "the study is not on population origins or ancestry",
-        "the study of population origins or ancestry is prohibited",
-        "the request does not say whether it is on population origins or ancestry",
+        Why("the study is not on population origins or ancestry"),
+        Why("the study of population origins or ancestry is prohibited"),
+        Why("the request does not say whether it is on population origins or ancestry"),
     )
 
 
 def _no_methods(terms: Terms, asked: Asked) -> Result:
     return _no(
         asked.use.methods,
-        "the study does not only develop methods",
-        "the development of methods is not allowed",
-        "the request does not say whether it develops methods",
+        Why("the study does not only develop methods"),
+        Why("the development of methods is not allowed"),
+        Why("the request does not say whether it develops methods"),
     )
 
 
 def _genetic(terms: Terms, asked: Asked) -> Result:
     return _yes(
         asked.use.genetic,
-        "genotypes are studied",
-        "only genetic studies are allowed",
-        "the request does not say whether it is a genetic study",
+        Why("genotypes are studied"),
+        Why("only genetic studies are allowed"),
+        Why("the request does not say whether it is a genetic study"),
     )
 
 
 def _specific(terms: Terms, asked: Asked) -> Result:
     if not terms.research:
-        return Answer.UNCLEAR, "the data set does not say which research is allowed"
-    return Answer.UNCLEAR, f"allowed: {terms.research!r}; asked: {asked.use.research or 'not said'!r}"
+        return Answer.UNCLEAR, Why("the data set does not say which research is allowed")
+    if not asked.use.research:
+        return Answer.UNCLEAR, Why("allowed: “%(allowed)s”; the request does not say", allowed=terms.research)
+    return Answer.UNCLEAR, Why(
+        "allowed: “%(allowed)s”; asked: “%(asked)s”", allowed=terms.research, asked=asked.use.research
+    )
 
 
 def _care(terms: Terms, asked: Asked) -> Result:
-    return Answer.MET, "clinical care is allowed, beside what the permission says"
+    return Answer.MET, Why("clinical care is allowed, beside what the permission says")
 
 
 def _not_for_profit(terms: Terms, asked: Asked) -> Result:
     return _no(
         asked.use.profit,
-        "the organisation is not for profit",
-        "only organisations that are not for profit may use the data",
-        "the request does not say whether its organisation is for profit",
+        Why("the organisation is not for profit"),
+        Why("only organisations that are not for profit may use the data"),
+        Why("the request does not say whether its organisation is for profit"),
     )
 
 
 def _not_commercial(terms: Terms, asked: Asked) -> Result:
     return _no(
         asked.use.commercial,
-        "the use is not commercial",
-        "commercial use is not allowed",
-        "the request does not say whether its use is commercial",
+        Why("the use is not commercial"),
+        Why("commercial use is not allowed"),
+        Why("the request does not say whether its use is commercial"),
     )
 
 
@@ -307,93 +344,94 @@ def _neither(terms: Terms, asked: Asked) -> Result:
     both = (_not_for_profit(terms, asked), _not_commercial(terms, asked))
     return next(
         (result for wanted in (Answer.NOT_MET, Answer.UNCLEAR) for result in both if result[0] is wanted),
-        (Answer.MET, "the organisation is not for profit, the use not commercial"),
+        (Answer.MET, Why("the organisation is not for profit, the use not commercial")),
     )
 
 
 def _publishes(terms: Terms, asked: Asked) -> Result:
     return _yes(
         asked.use.publishes,
-        "they promise to publish",
-        "results must be published; they do not promise it",
-        "the request does not say whether results are published",
+        Why("they promise to publish"),
+        Why("results must be published; they do not promise it"),
+        Why("the request does not say whether results are published"),
     )
 
 
 def _collaborates(terms: Terms, asked: Asked) -> Result:
     return _yes(
         asked.use.collaborates,
-        "they agree to collaborate with the data's investigators",
-        "collaboration with the data's investigators is required",
-        "the request does not say whether they agree to collaborate",
+        Why("they agree to collaborate with the data's investigators"),
+        Why("collaboration with the data's investigators is required"),
+        Why("the request does not say whether they agree to collaborate"),
     )
 
 
 def _returns(terms: Terms, asked: Asked) -> Result:
     return _yes(
         asked.use.returns_data,
-        "they promise to return derived data",
-        "derived data must be returned; they do not promise it",
-        "the request does not say whether derived data are returned",
+        Why("they promise to return derived data"),
+        Why("derived data must be returned; they do not promise it"),
+        Why("the request does not say whether derived data are returned"),
     )
 
 
 def _ethics(terms: Terms, asked: Asked) -> Result:
     if not asked.use.ethics_approval.strip():
-        return Answer.NOT_MET, "an ethics approval is required; the request names none"
-    return Answer.UNCLEAR, f"look at the approval that they name: {asked.use.ethics_approval!r}"
+        return Answer.NOT_MET, Why("an ethics approval is required; the request names none")
+    return Answer.UNCLEAR, Why(
+        "look at the approval that they name: “%(approval)s”", approval=asked.use.ethics_approval
+    )
 
 
 def _country(terms: Terms, asked: Asked) -> Result:
     if not terms.countries or asked.use.country is None:
-        return Answer.UNCLEAR, "the data set names no country, or the request does not say where they work"
+        return Answer.UNCLEAR, Why(
+            "the data set names no country, or the request does not say where they work"
+        )
     allowed = ", ".join(terms.countries)
     return _yes(
         asked.use.country in terms.countries,
-        f"they work in {asked.use.country}",
-        f"only in {allowed}; they work in {asked.use.country}",
-        "",
+        Why("they work in %(country)s", country=asked.use.country),
+        Why("only in %(allowed)s; they work in %(country)s", allowed=allowed, country=asked.use.country),
     )
 
 
-def _one_of(allowed: list[str], given: list[str], what: str) -> Result:
+def _one_of(allowed: list[str], given: list[str]) -> Result:
     """Say whether all that is given is among what is allowed, in upper or lower case."""
     if not allowed:
-        return Answer.UNCLEAR, f"the data set does not say which {what} may use it"
+        return Answer.UNCLEAR, Why("the data set does not say who may use it")
     known = {name.casefold() for name in allowed}
     others = [name for name in given if name.casefold() not in known]
     if not given:
-        return Answer.UNCLEAR, f"the request does not say which {what}"
+        return Answer.UNCLEAR, Why("the request does not say who they are")
     if others:
-        return Answer.NOT_MET, f"not among the {what} allowed: {', '.join(others)}"
-    return Answer.MET, f"among the {what} allowed: {', '.join(given)}"
+        return Answer.NOT_MET, Why("not among those allowed: %(others)s", others=", ".join(others))
+    return Answer.MET, Why("among those allowed: %(given)s", given=", ".join(given))
 
 
 def _institution(terms: Terms, asked: Asked) -> Result:
-    return _one_of(
-        terms.institutions, [asked.use.institution] if asked.use.institution else [], "institutions"
-    )
+    return _one_of(terms.institutions, [asked.use.institution] if asked.use.institution else [])
 
 
 def _users(terms: Terms, asked: Asked) -> Result:
-    return _one_of(terms.people, asked.people, "people")
+    return _one_of(terms.people, asked.people)
 
 
 def _project(terms: Terms, asked: Asked) -> Result:
-    return _one_of(terms.studies, [asked.study], "studies")
+    return _one_of(terms.studies, [asked.study])
 
 
 def _months(terms: Terms, asked: Asked) -> Result:
     if terms.months is None:
-        return Answer.UNCLEAR, "the data set does not say for how many months"
+        return Answer.UNCLEAR, Why("the data set does not say for how many months")
     year, month = divmod(asked.starts.month - 1 + terms.months, 12)
     day = min(asked.starts.day, _days(asked.starts.year + year, month + 1))
     last = asked.starts.replace(year=asked.starts.year + year, month=month + 1, day=day)
+    told = {"months": str(terms.months), "last": f"{last:%Y-%m-%d}", "until": f"{asked.until:%Y-%m-%d}"}
     return _yes(
         asked.until <= last,
-        f"asked until {asked.until:%Y-%m-%d}, at most {terms.months} months",
-        f"at most {terms.months} months (until {last:%Y-%m-%d}); asked until {asked.until:%Y-%m-%d}",
-        "",
+        Why("asked until %(until)s, at most %(months)s months", **told),
+        Why("at most %(months)s months (until %(last)s); asked until %(until)s", **told),
     )
 
 
@@ -404,12 +442,17 @@ def _days(year: int, month: int) -> int:
 
 def _moratorium(terms: Terms, asked: Asked) -> Result:
     if terms.not_before is None or asked.use.publishes_from is None:
-        return Answer.UNCLEAR, "the data set or the request does not say from when results may be published"
+        return Answer.UNCLEAR, Why(
+            "the data set or the request does not say from when results may be published"
+        )
     return _yes(
         asked.use.publishes_from >= terms.not_before,
-        f"they publish from {asked.use.publishes_from} on",
-        f"no publication before {terms.not_before}; they plan {asked.use.publishes_from}",
-        "",
+        Why("they publish from %(day)s on", day=str(asked.use.publishes_from)),
+        Why(
+            "no publication before %(first)s; they plan %(day)s",
+            first=str(terms.not_before),
+            day=str(asked.use.publishes_from),
+        ),
     )
 
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from pydantic import BaseModel
-from sqlalchemy import exists, func, or_, select
+from sqlalchemy import Select, exists, func, or_, select
 from sqlalchemy.orm import Session, selectinload
 
 from genomehub.errors import ConflictError, InputError, NotAllowedError, NotFoundError
@@ -52,18 +52,33 @@ def find_permit(session: Session, gate: Gate, permit_uuid: str) -> models.Permit
 
 
 def permits_of(
-    session: Session, principal: Principal, limit: int, offset: int
+    session: Session,
+    principal: Principal,
+    limit: int,
+    offset: int,
+    *,
+    decided: bool = True,
+    study: models.Study | None = None,
 ) -> tuple[Sequence[models.Permit], int]:
-    """Return the permits of one's studies and of data sets that one decides about, the newest first."""
+    """Return the permits of one's studies (or of one of them), the newest first.
+
+    decided : also those of data sets that one decides about
+    """
     permit = models.Permit
     mine = select(models.StudyMember.study_id).where(models.StudyMember.person_id == principal.person_id)
-    projects = [grant.project_id for grant in principal.grants if grant.role is Role.STEWARD]
-    about = select(models.PermitDataset.permit_id).join(models.Dataset)
-    if None not in projects:
-        about = about.where(models.Dataset.project_id.in_(projects))
-    found = select(permit).where(or_(permit.study_id.in_(mine), permit.id.in_(about)))
+    own = permit.study_id.in_(mine)
+    found = select(permit).where(or_(own, permit.id.in_(_about_mine(principal))) if decided else own)
+    if study is not None:
+        found = found.where(permit.study_id == study.id)
     total = session.scalar(select(func.count()).select_from(found.subquery())) or 0
     return session.scalars(found.order_by(permit.id.desc()).limit(limit).offset(offset)).all(), total
+
+
+def _about_mine(principal: Principal) -> Select[tuple[int]]:
+    """Select numbers of permits about data sets that the principal decides about."""
+    projects = [grant.project_id for grant in principal.grants if grant.role is Role.STEWARD]
+    about = select(models.PermitDataset.permit_id).join(models.Dataset)
+    return about if None in projects else about.where(models.Dataset.project_id.in_(projects))
 
 
 def _decided(gate: Gate, permit: models.Permit) -> list[models.Dataset]:

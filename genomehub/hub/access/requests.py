@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from pydantic import BaseModel
-from sqlalchemy import UnaryExpression, delete, func, or_, select
+from sqlalchemy import Select, UnaryExpression, delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from genomehub.errors import ConflictError, InputError, NotAllowedError, NotFoundError
@@ -163,22 +163,59 @@ def decides(gate: Gate, request: models.AccessRequest) -> list[models.Dataset]:
 
 
 def requests_of(
-    session: Session, principal: Principal, *, inbox: bool, limit: int, offset: int
+    session: Session,
+    principal: Principal,
+    *,
+    inbox: bool,
+    limit: int,
+    offset: int,
+    study: models.Study | None = None,
 ) -> tuple[Sequence[models.AccessRequest], int]:
-    """Return requests of one's studies, or (inbox) submitted ones that one decides about, oldest first."""
+    """Return requests of one's studies (or of one of them), or (inbox) those that wait for one's decision.
+
+    The newest come first, in the inbox those that have waited longest.
+    """
     request = models.AccessRequest
     if inbox:
-        projects = [grant.project_id for grant in principal.grants if grant.role is Role.STEWARD]
-        about = select(models.AccessRequestDataset.request_id).join(models.Dataset)
-        if None not in projects:
-            about = about.where(models.Dataset.project_id.in_(projects))
-        found = select(request).where(request.state == State.SUBMITTED.value, request.id.in_(about))
+        found = _about_mine(principal).where(request.state == State.SUBMITTED.value)
         order: UnaryExpression[Any] = request.submitted_at.asc()
     else:
         mine = select(models.StudyMember.study_id).where(models.StudyMember.person_id == principal.person_id)
         found, order = select(request).where(request.study_id.in_(mine)), request.id.desc()
+        if study is not None:
+            found = found.where(request.study_id == study.id)
+    return _page(session, found, order, limit, offset)
+
+
+def decided_requests(
+    session: Session, principal: Principal, limit: int, offset: int
+) -> tuple[Sequence[models.AccessRequest], int]:
+    """Return requests about data sets that one decides about which are decided, the newest decision first."""
+    request = models.AccessRequest
+    states = (State.GRANTED.value, State.REFUSED.value, State.RETURNED.value)
+    found = _about_mine(principal).where(request.state.in_(states))
+    return _page(session, found, request.decided_at.desc(), limit, offset)
+
+
+def _about_mine(principal: Principal) -> Select[tuple[models.AccessRequest]]:
+    """Select requests that name a data set which the principal decides about."""
+    projects = [grant.project_id for grant in principal.grants if grant.role is Role.STEWARD]
+    about = select(models.AccessRequestDataset.request_id).join(models.Dataset)
+    if None not in projects:
+        about = about.where(models.Dataset.project_id.in_(projects))
+    return select(models.AccessRequest).where(models.AccessRequest.id.in_(about))
+
+
+def _page(
+    session: Session,
+    found: Select[tuple[models.AccessRequest]],
+    order: UnaryExpression[Any],
+    limit: int,
+    offset: int,
+) -> tuple[Sequence[models.AccessRequest], int]:
     total = session.scalar(select(func.count()).select_from(found.subquery())) or 0
-    return session.scalars(found.order_by(order).limit(limit).offset(offset)).all(), total
+    ordered = found.order_by(order, models.AccessRequest.id)
+    return session.scalars(ordered.limit(limit).offset(offset)).all(), total
 
 
 def submit(session: Session, request: models.AccessRequest, now: datetime) -> None:

@@ -6,7 +6,6 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import jinja2
-from itsdangerous import URLSafeTimedSerializer
 from markupsafe import Markup
 
 from genomehub.hub.access.principals import Principal, Role
@@ -22,7 +21,6 @@ class Reader:
     language : of the page
     prefix : "" where the browser's wish chose the language, else "/en" or "/fr"
     path, query : of the page, without the prefix
-    forms : signs the forms that this reader gets, so that no other site can send them
     site : what the hub is called; organisation, contact_email : who runs it
     public_url : how the world reaches it
     single_sign_on : whether an OpenID provider is there
@@ -33,7 +31,6 @@ class Reader:
     prefix: str
     path: str
     query: str
-    forms: URLSafeTimedSerializer
     site: str
     organisation: str
     contact_email: str
@@ -58,10 +55,6 @@ class Reader:
     def here(self) -> str:
         """The address of this page, to come back to."""
         return self.prefix + self.path + (f"?{self.query}" if self.query else "")
-
-    def form_token(self) -> str:
-        """Return what a form of this reader carries."""
-        return self.forms.dumps(self.principal.uuid)
 
     def is_a(self, *roles: str) -> bool:
         """Tell whether the reader has one of the roles in any project."""

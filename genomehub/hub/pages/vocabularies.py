@@ -40,10 +40,16 @@ DUO: dict[str, Meaning] = _duo_meanings()
 
 #: Purposes that a study can ask for.
 PURPOSES = ("DUO:0000042", "DUO:0000006", "DUO:0000007", "DUO:0000011")
-#: What a study can promise, by the code of the condition that it meets.
-PROMISES = (
-    "DUO:0000018", "DUO:0000046", "DUO:0000021", "DUO:0000019", "DUO:0000020", "DUO:0000029",
-)  # fmt: skip
+#: What a study can say of its use: name -> sentence, field of ``hub.access.duo.Use``, its value.
+STATEMENTS: dict[str, tuple[str, str, bool]] = {
+    "not-commercial": (N_("The purpose is not commercial"), "commercial", False),
+    "not-for-profit": (N_("Our organisation is not for profit"), "profit", False),
+    "genetic": (N_("Genotypes are what we study"), "genetic", True),
+    "not-methods": (N_("We do not only develop methods"), "methods", False),
+    "publishes": (N_("We publish the results"), "publishes", True),
+    "collaborates": (N_("We work together with the data holder"), "collaborates", True),
+    "returns": (N_("We give derived data back"), "returns_data", True),
+}
 
 #: Access rights: what they mean to who wants the data.
 ACCESS: dict[str, Meaning] = {
@@ -92,10 +98,17 @@ REQUEST_STATES: dict[str, str] = {
     "cancelled": N_("Withdrawn by the study"),
 }
 
+#: Of the match of a request with a code of a data set.
+ANSWERS: dict[str, str] = {
+    "met": N_("fits"),
+    "not met": N_("does not fit"),
+    "unclear": N_("to be judged"),
+}
+
 PERMIT_STATES: dict[str, str] = {
-    "coming": N_("Not yet begun"),
+    "not yet begun": N_("Not yet begun"),
     "valid": N_("Valid"),
-    "ended": N_("Ended"),
+    "expired": N_("Ended"),
     "withdrawn": N_("Withdrawn"),
 }
 
@@ -153,21 +166,7 @@ _DUO_ICONS = {
     "DUO:0000016": "helix", "DUO:0000029": "return",
 }  # fmt: skip
 
-_PROMISES_IN_WORDS = {
-    "DUO:0000018": N_("We are not for profit, and so is the purpose"),
-    "DUO:0000046": N_("The purpose is not commercial"),
-    "DUO:0000021": N_("An ethics committee has approved the study"),
-    "DUO:0000019": N_("We publish the results"),
-    "DUO:0000020": N_("We work together with the data holder"),
-    "DUO:0000029": N_("We give derived data back"),
-}
-
 
 def duo_icon(code: str) -> str:
     """Return the name of the icon of a code."""
     return _DUO_ICONS.get(code, "alert")
-
-
-def promise(code: str) -> str:
-    """Return what a study says when it ticks the code of a condition."""
-    return _PROMISES_IN_WORDS.get(code, code)

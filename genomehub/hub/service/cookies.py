@@ -54,6 +54,17 @@ def csrf_token(hub: Hub, secret: str) -> str:
     return str(hub.signer("csrf").dumps(digest_of(secret)))
 
 
+def require_same_site(hub: Hub, request: Request) -> None:
+    """Return unless a browser says that another site sent this: for logins, which come without our cookie.
+
+    Raises
+    ------
+    NotAllowedError
+    """
+    if request.headers.get("origin") or request.headers.get("sec-fetch-site"):
+        require_same_origin(hub, request, None)
+
+
 def require_same_origin(hub: Hub, request: Request, secret: str | None) -> None:
     """Return if a request that changes something, and comes with our cookie, was made by our own pages.
 

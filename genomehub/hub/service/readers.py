@@ -2,21 +2,22 @@
 
 import json
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from pydantic import BaseModel, ValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 
-from genomehub.errors import GenomehubError, InputError, NotAllowedError
+from genomehub.errors import GenomehubError, InputError
 from genomehub.hub.access.principals import ANONYMOUS, Principal
-from genomehub.hub.pages import session as sessions
 from genomehub.hub.pages.rendering import Reader, render
 from genomehub.hub.pages.texts import LANGUAGES, choose
-from genomehub.hub.service.dependencies import HubDependency, hub_of, principal_of
+from genomehub.hub.service import cookies
+from genomehub.hub.service.dependencies import HubDependency, PrincipalDependency, hub_of, principal_of
 
 LANGUAGE_COOKIE = "genomehub_language"
 _YEAR = 365 * 86_400
@@ -30,22 +31,12 @@ POLICY = {
     "frame-ancestors": "'none'",
 }
 MOST_FIELDS = 5000
+Model = TypeVar("Model", bound=BaseModel)
 
 
-def page_principal(request: Request) -> Principal:
-    """Return who reads: by token as everywhere, else by the cookie of a login."""
-    principal = principal_of(request)
-    cookie = request.cookies.get(sessions.COOKIE)
-    if principal.known or not cookie:
-        return principal
-    hub = hub_of(request)
-    with hub.database.read() as session:
-        return sessions.resume(session, hub.signer("session"), cookie, hub.clock())
-
-
-def reader_of(request: Request) -> Reader:
+def reader_of(request: Request, principal: PrincipalDependency) -> Reader:
     """Return who reads, and in which language."""
-    return _reader(request, page_principal(request))
+    return _reader(request, principal)
 
 
 def _reader(request: Request, principal: Principal) -> Reader:
@@ -64,7 +55,6 @@ def _reader(request: Request, principal: Principal) -> Reader:
         prefix=prefix,
         path=path,
         query=request.url.query if request.method == "GET" else "",
-        forms=hub_of(request).signer("form"),
         site=settings.name,
         organisation=settings.organisation,
         contact_email=settings.contact_email,
@@ -107,24 +97,22 @@ Posted = dict[str, list[str]]
 
 
 async def posted(request: Request, hub: HubDependency, reader: ReaderDependency) -> Posted:
-    """Return the fields of a form that was made for this reader.
+    """Return the fields of a form; where it came with a cookie, ``reader`` has made sure that it is ours.
 
     Raises
     ------
     InputError
         It is no form, or a file is in it.
     NotAllowedError
-        Another site sent it, or it is too old.
+        Another site sent it.
     """
-    if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
-        raise NotAllowedError("this form came from another site. Open the page again.")
+    cookies.require_same_site(hub, request)
     fields: Posted = {}
     async with request.form(max_files=0, max_fields=MOST_FIELDS) as form:
         for name, value in form.multi_items():
             if isinstance(value, UploadFile):
                 raise InputError(f"{name[:40]!r}: a text is expected, not a file.")
             fields.setdefault(name, []).append(value)
-    sessions.check_form(hub.signer("form"), reader.principal, one(fields, "form_token"))
     return fields
 
 
@@ -137,6 +125,22 @@ def one(fields: Posted, name: str, most: int = 20_000) -> str:
     if len(text) > most:
         raise InputError(f"{name}: {len(text)} characters; at most {most} are expected.")
     return text
+
+
+def checked(model: type[Model], **fields: object) -> Model:
+    """Return what somebody wrote into a form as what the interface for programs takes.
+
+    Raises
+    ------
+    InputError
+        A field is not what is expected.
+    """
+    try:
+        return model.model_validate(fields)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        raise InputError(f"{where}: {first['msg']}. Go back and correct it.") from error
 
 
 def add_error_pages(app: FastAPI) -> None:
@@ -171,6 +175,6 @@ def _is_a_browser(request: Request) -> bool:
 async def _principal_if_any(request: Request) -> Principal:
     """Return who reads an error page; a visitor where that itself is the error."""
     try:
-        return await run_in_threadpool(page_principal, request)
+        return await run_in_threadpool(principal_of, request)
     except Exception:  # whatever it was: the error page must come
         return ANONYMOUS

@@ -108,6 +108,7 @@ def make_token(
 ) -> NewToken:
     """Make a token. One that is made with a token ends with that one at the latest."""
     now = hub.clock()
+    response.headers["Cache-Control"] = "no-store"
     with hub.database.write() as session:
         person = session.get_one(models.Person, who.person_id)
         ends = now + timedelta(days=wanted.days)
@@ -117,7 +118,6 @@ def make_token(
         secret = new_token(session, person, wanted.label, now, ends)
         made = tokens(session, person.id, now)[0]
         hub.note(session, who, "token-make", token=made.id, label=wanted.label)
-        response.headers["Cache-Control"] = "no-store"
         return NewToken(secret=secret, token=Token.model_validate(made, from_attributes=True))
 
 

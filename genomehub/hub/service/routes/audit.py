@@ -12,7 +12,7 @@ from fastapi.responses import Response, StreamingResponse
 from pydantic import BaseModel, Field
 
 from genomehub.hub.access.audit import EventLine, Filter, Soundness, events
-from genomehub.hub.access.principals import Role
+from genomehub.hub.access.principals import Principal, Role
 from genomehub.hub.service.context import Hub
 from genomehub.hub.service.dependencies import (
     BoundsDependency,
@@ -56,16 +56,26 @@ def read_log(
     """Read who did what and when. With ``format=csv`` all events that were asked for, not a page."""
     require_role(principal, Role.AUDITOR)
     wanted = Filter(actor, action, dataset, since, until, before)
+    note_reading(hub, principal, wanted, format)
+    if format == "csv":
+        return as_csv(hub, wanted)
+    with hub.database.read() as session:
+        found = events(session, wanted, bounds.limit)
+    return EventPage(events=found, next=found[-1].id if len(found) == bounds.limit else None)
+
+
+def note_reading(hub: Hub, principal: Principal, wanted: Filter, format: str) -> None:
+    """Note that an auditor reads the log, and which part of it."""
     hub.desk.journal.record(
         principal, "audit-read", format=format,
         filter={name: str(value) for name, value in vars(wanted).items() if value is not None},
     )  # fmt: skip
-    if format == "csv":
-        headers = {"Content-Disposition": 'attachment; filename="events.csv"'}
-        return StreamingResponse(_csv(hub, wanted), media_type="text/csv", headers=headers)
-    with hub.database.read() as session:
-        found = events(session, wanted, bounds.limit)
-    return EventPage(events=found, next=found[-1].id if len(found) == bounds.limit else None)
+
+
+def as_csv(hub: Hub, wanted: Filter) -> StreamingResponse:
+    """Answer with all events that were asked for."""
+    headers = {"Content-Disposition": 'attachment; filename="events.csv"'}
+    return StreamingResponse(_csv(hub, wanted), media_type="text/csv", headers=headers)
 
 
 def _csv(hub: Hub, wanted: Filter) -> Iterator[str]:

@@ -122,18 +122,26 @@ def login_with_token(
     to: Annotated[str, Form(max_length=2000)] = "/",
 ) -> Response:
     """Log in with a token of one's own: for hubs without a provider. The login ends with the token."""
-    if request.headers.get("origin") or request.headers.get("sec-fetch-site"):
-        cookies.require_same_origin(hub, request, None)
+    cookies.require_same_site(hub, request)
+    answer = RedirectResponse(local(to), 303)
+    enter_with_token(hub, request, answer, token)
+    return answer
 
+
+def enter_with_token(hub: Hub, request: Request, response: Response, token: str) -> None:
+    """Log in the person of a token.
+
+    Raises
+    ------
+    NotAuthenticatedError
+    """
     with hub.database.read() as session:
         who = attempt(hub, request, lambda: principal_of_token(session, token.strip(), hub.clock()))
     assert who.person_id is not None
     assert who.credential is not None
-    answer = RedirectResponse(local(to), 303)
     begin_session(
-        hub, answer, who.person_id, token_id=who.credential[1], how="token", address=address_of(request)
+        hub, response, who.person_id, token_id=who.credential[1], how="token", address=address_of(request)
     )
-    return answer
 
 
 class LoggedOut(BaseModel):

@@ -6,14 +6,17 @@ from urllib.parse import urlsplit
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import FileResponse, PlainTextResponse, Response
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from genomehub import __version__
 from genomehub.errors import NotFoundError
 from genomehub.hub import models
-from genomehub.hub.access.gate import Gate
+from genomehub.hub.access import permits as access_permits
+from genomehub.hub.access.duo import Terms
+from genomehub.hub.access.requests import terms_of
 from genomehub.hub.description.exports import to_schema_org
 from genomehub.hub.discovery.question import FACETS
-from genomehub.hub.pages import deciding, finding, quality, reading, snippets
+from genomehub.hub.pages import finding, quality, reading, snippets
 from genomehub.hub.pages.statics import statics
 from genomehub.hub.pages.texts import LANGUAGES
 from genomehub.hub.service.dependencies import HubDependency
@@ -29,6 +32,7 @@ from genomehub.hub.service.routes.datasets import reading as open_to_read
 
 router = APIRouter(include_in_schema=False)
 pages = APIRouter()
+PER_PAGE = 50
 
 
 @pages.get("/")
@@ -73,6 +77,7 @@ def dataset(uuid: str, hub: HubDependency, reader: ReaderDependency, done: str =
                 "citation": snippets.citation(reader, view),
                 "address": address,
                 "markup": to_schema_org(view.document, address, address, reader.site),
+                "terms": _terms(room.session, view),
             }
         return page(reader, "dataset.html", **shown)
 
@@ -92,6 +97,14 @@ def changes(
     return page(reader, "changes.html", uuid=uuid, title=title, first=first, second=second, differences=found)
 
 
+def _terms(session: Session, view: reading.DatasetView) -> Terms:
+    """Return what the codes of a data set leave open; people are named to those who describe it only."""
+    dataset = reading.find_dataset(session, view.uuid)
+    assert dataset is not None
+    terms = terms_of(session, dataset)
+    return terms if view.may_describe else terms.model_copy(update={"people": []})
+
+
 @pages.get("/permits")
 def permits(
     hub: HubDependency,
@@ -101,13 +114,10 @@ def permits(
     """The public register of permits."""
     now = hub.clock()
     with hub.database.read() as session:
-        rows = deciding.register(session, number)
-        gate = Gate(session, reader.principal, now)
-        lines = [
-            (permit, deciding.state_of(permit, now), deciding.public_titles(session, gate, permit))
-            for permit in rows[:50]
-        ]
-        return page(reader, "permits.html", lines=lines, number=number, more=len(rows) > 50)
+        lines, total = access_permits.register(session, now, PER_PAGE, PER_PAGE * (number - 1))
+        return page(
+            reader, "permits.html", lines=lines, number=number, total=total, more=total > PER_PAGE * number
+        )
 
 
 @pages.get("/legal")

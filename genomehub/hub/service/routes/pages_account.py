@@ -1,60 +1,68 @@
 """Pages of oneself: log in, account, tokens."""
 
-from datetime import timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import RedirectResponse, Response
-from sqlalchemy import select
 
-from genomehub.errors import NotAuthenticatedError, NotFoundError
+from genomehub.errors import NotAuthenticatedError
 from genomehub.hub import models
-from genomehub.hub.access.people import new_token
-from genomehub.hub.pages import session as sessions
 from genomehub.hub.pages.texts import N_
-from genomehub.hub.service.dependencies import HubDependency
-from genomehub.hub.service.readers import PostedDependency, ReaderDependency, go, one, page
+from genomehub.hub.service.dependencies import HubDependency, person_of
+from genomehub.hub.service.readers import PostedDependency, ReaderDependency, checked, go, one, page
+from genomehub.hub.service.routes import account as accounts
+from genomehub.hub.service.routes import login as logins
 
 pages = APIRouter()
 TOKEN_DAYS = (30, 90, 365)
 
 
 @pages.get("/login")
-def login(reader: ReaderDependency, to: Annotated[str, Query(max_length=2000)] = "") -> Response:
-    """Log in with the organisation's provider, or with a token."""
-    return page(reader, "login.html", to=_here(to), fault="")
+def login(
+    hub: HubDependency,
+    reader: ReaderDependency,
+    to: Annotated[str, Query(max_length=2000)] = "",
+    elsewhere: Annotated[bool, Query(alias="out")] = False,
+) -> Response:
+    """Log in with the organisation's provider, or with a token; ``out``: how to log out there, too."""
+    return _login(hub, reader, _here(to), elsewhere=elsewhere)
+
+
+def _login(
+    hub: HubDependency, reader: ReaderDependency, to: str, fault: str = "", *, elsewhere: bool = False
+) -> Response:
+    provider = hub.desk.provider
+    still = provider.logout_address() if elsewhere and provider is not None else None
+    return page(
+        reader, "login.html", 401 if fault else 200, to=to, fault=fault, provider_logout=still,
+        hours=hub.settings.session_hours,
+    )  # fmt: skip
 
 
 @pages.post("/login")
-def enter(fields: PostedDependency, hub: HubDependency, reader: ReaderDependency) -> Response:
+def enter(
+    request: Request, fields: PostedDependency, hub: HubDependency, reader: ReaderDependency
+) -> Response:
     """Take a token and give a cookie."""
     to = _here(one(fields, "to"))
-    try:
-        with hub.database.write() as session:
-            cookie = sessions.begin(session, hub.signer("session"), one(fields, "token"), hub.clock())
-            who = sessions.resume(session, hub.signer("session"), cookie, hub.clock())
-            hub.note(session, who, "login")
-    except NotAuthenticatedError:
-        fault = N_("This token is unknown, expired or revoked.")
-        return page(reader, "login.html", 401, to=to, fault=fault)
     answer = RedirectResponse(to or reader.to("/account"), 303)
-    secure = hub.settings.public_url.startswith("https:")
-    answer.set_cookie(sessions.COOKIE, cookie, sessions.SECONDS, httponly=True, samesite="lax", secure=secure)
+    try:
+        logins.enter_with_token(hub, request, answer, one(fields, "token", 200))
+    except NotAuthenticatedError:
+        return _login(hub, reader, to, N_("This token is unknown, expired or revoked."))
     return answer
 
 
 def _here(to: str) -> str:
     """Return where to go after the login: a page of ours, or nothing."""
-    return to if to.startswith("/") and not to.startswith(("//", "/\\")) and "\n" not in to else ""
+    return to if logins.local(to) == to else ""
 
 
 @pages.post("/logout")
 def leave(fields: PostedDependency, hub: HubDependency, reader: ReaderDependency) -> Response:
-    """Forget who reads."""
-    with hub.database.write() as session:
-        hub.note(session, reader.principal, "logout")
-    answer = go(reader, "/")
-    answer.delete_cookie(sessions.COOKIE)
+    """End this login."""
+    answer = go(reader, "/login", out="true")
+    logins.logout(hub, reader.principal, answer)
     return answer
 
 
@@ -65,48 +73,40 @@ def account(hub: HubDependency, reader: ReaderDependency) -> Response:
 
 
 def _account(hub: HubDependency, reader: ReaderDependency, secret: str = "") -> Response:
-    if not reader.principal.known:
-        raise NotAuthenticatedError("log in to see your account.")
+    who = person_of(reader.principal)
+    tokens = accounts.list_tokens(hub, who)
     with hub.database.read() as session:
-        person = session.get_one(models.Person, reader.principal.person_id)
-        names = {project.id: project.name for project in session.scalars(select(models.Project))}
-        roles = [(grant.role, names.get(grant.project_id or 0, "")) for grant in person.roles]
-        tokens = session.scalars(
-            select(models.ApiToken)
-            .where(models.ApiToken.person_id == person.id)
-            .order_by(models.ApiToken.id.desc())
-            .limit(200)
-        ).all()
+        person = session.get_one(models.Person, who.person_id)
+        roles = accounts.held_roles(session, person)
         return page(
-            reader, "account.html", person=person, roles=roles, tokens=tokens, secret=secret, now=hub.clock(),
-            days=TOKEN_DAYS,
-        )  # fmt: skip
+            reader, "account.html", person=person, roles=roles, tokens=tokens, secret=secret, days=TOKEN_DAYS
+        )
 
 
 @pages.post("/account/tokens")
-def make_token(fields: PostedDependency, hub: HubDependency, reader: ReaderDependency) -> Response:
+def make_token(
+    response: Response, fields: PostedDependency, hub: HubDependency, reader: ReaderDependency
+) -> Response:
     """Make a token and tell it this once."""
-    if not reader.principal.known:
-        raise NotAuthenticatedError("log in to make a token.")
-    days = one(fields, "days")
-    expires = hub.clock() + timedelta(days=int(days) if days in map(str, TOKEN_DAYS) else TOKEN_DAYS[0])
-    label = one(fields, "label", 200) or "token"
-    with hub.database.write() as session:
-        person = session.get_one(models.Person, reader.principal.person_id)
-        secret = new_token(session, person, label, hub.clock(), expires)
-        hub.note(session, reader.principal, "make-token", label=label)
-    return _account(hub, reader, secret)
+    who = person_of(reader.principal)
+    wanted = checked(accounts.WantedToken, label=one(fields, "label") or "token", days=one(fields, "days"))
+    made = accounts.make_token(hub, who, wanted, response)
+    answer = _account(hub, reader, made.secret)
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
 
 
 @pages.post("/account/tokens/{number}/revoke")
 def revoke_token(
-    number: int, fields: PostedDependency, hub: HubDependency, reader: ReaderDependency
+    number: accounts.Number, fields: PostedDependency, hub: HubDependency, reader: ReaderDependency
 ) -> Response:
     """End a token."""
-    with hub.database.write() as session:
-        token = session.get(models.ApiToken, number)
-        if token is None or token.person_id != reader.principal.person_id:
-            raise NotFoundError(f"{number}: no such token of yours.")
-        token.revoked_at = token.revoked_at or hub.clock()
-        hub.note(session, reader.principal, "revoke-token", label=token.label)
+    accounts.delete_token(hub, person_of(reader.principal), number)
     return go(reader, "/account")
+
+
+@pages.post("/account/sessions/end")
+def end_sessions(fields: PostedDependency, hub: HubDependency, reader: ReaderDependency) -> Response:
+    """Log out everywhere."""
+    accounts.end_sessions(hub, person_of(reader.principal))
+    return go(reader, "/login", out="true")
