@@ -29,6 +29,8 @@ from genomehub.hub.service.context import Hub
 from genomehub.hub.service.dependencies import HubDependency, PrincipalDependency
 
 TABLE = Path(__file__).with_name("access_matrix.txt")
+#: Pages under the prefix of a language are the same routes again.
+IN_A_LANGUAGE = re.compile(r" /(en|fr)(/|$)")
 UNTIL = "2027-09-01T00:00:00Z"
 
 
@@ -38,7 +40,7 @@ class Call:
 
     path: dict[str, str] = dataclasses.field(default_factory=dict)
     json: object = None
-    form: dict[str, str] | None = None
+    form: dict[str, object] | None = None
     query: dict[str, str] | None = None
     headers: dict[str, str] = dataclasses.field(default_factory=dict)
     content: str | None = None
@@ -46,6 +48,10 @@ class Call:
 
 def _about(name: str, json: object = None, **more: str) -> Call:
     return Call({"uuid": f"{{{name}}}", **more}, json)
+
+
+def _form(name: str, form: dict[str, object], **more: str) -> Call:
+    return Call({"uuid": f"{{{name}}}", **more}, form=form)
 
 
 _REQUEST = {
@@ -93,6 +99,45 @@ for _state in ("draft", "submitted"):
         f"POST /api/requests/{{uuid}}/decision [{_state}]": _about(
             _state, {"granted": True, "reason": "Good"}
         ),
+    }
+
+#: Pages: forms in place of documents.
+_ASKED = {
+    "dataset": "{side-door}", "study": "{study}", "purpose": "To learn how it begins",
+    "duo": "DUO:0000006", "people_of": "{study}", "person": "{member}", "until": UNTIL[:10],
+}  # fmt: skip
+_WORDS = {"decision": "granted", "words": "The purpose fits."}
+CALLS |= {
+    "GET /static/{digest}/{name:path}": Call({"digest": "0", "name:path": "hub.css"}),
+    "POST /login": Call(form={"token": "{researcher's token}"}),
+    "POST /account/tokens": Call(form={"label": "mine", "days": "30"}),
+    "POST /account/tokens/{number}/revoke": Call({"number": "{token}"}),
+    **{f"GET /datasets/{{uuid}} [{name}]": _about(name) for name in _DATASETS},
+    "POST /studies": Call(form={"title": "Mine"}),
+    "GET /studies/{uuid}": _about("study"),
+    "POST /studies/{uuid}/invitations": _form("study", {"email": "new@hub.test"}),
+    "POST /studies/{uuid}/members/{member}": _form("study", {"change": "leave"}, member="{colleague}"),
+    "POST /invitations/{uuid}/accept": _about("invitation"),
+    **{f"GET /requests/new [{name}]": Call(query={"dataset": f"{{{name}}}"}) for name in _DATASETS},
+    "POST /requests/new": Call(form=_ASKED),
+    "POST /permits/{uuid}/withdraw": _form("permit", {"reason": "Enough"}),
+    "GET /people/{uuid}": _about("colleague"),
+    "POST /people/{uuid}/roles": _form("colleague", {"role": "auditor", "change": "give"}),
+    "POST /people/{uuid}/state": _form("colleague", {"change": "disable"}),
+    "GET /browser/data/{uuid}/{entry}/{number} [nothing]": _about("nothing", entry="0", number="0"),
+    "POST /describe": Call(form={"name": "Atlas", "project": "genomes"}),
+    "POST /datasets/{uuid}/describe [open-door]": _form("open-door", {"title.en": "New", "action": "save"}),
+    "POST /datasets/{uuid}/unpublish [open-door]": _about("open-door"),
+    **{f"GET /datasets/{{uuid}}/describe [{name}]": _about(name) for name in _DATASETS},
+    **{f"GET /browser [{name}]": Call(query={"dataset": f"{{{name}}}"}) for name in _DATASETS},
+}
+for _state in ("draft", "submitted"):
+    CALLS |= {
+        f"GET /requests/{{uuid}} [{_state}]": _about(_state),
+        f"GET /requests/{{uuid}}/change [{_state}]": _about(_state),
+        f"POST /requests/{{uuid}}/change [{_state}]": _form(_state, _ASKED),
+        f"POST /requests/{{uuid}}/cancel [{_state}]": _about(_state),
+        f"POST /requests/{{uuid}}/decision [{_state}]": _form(_state, _WORDS),
     }
 
 
@@ -257,7 +302,9 @@ class Prepared:
         body = {"json": fill(call.json, given)} if call.json is not None else {"content": call.content}
         form = {"data": fill(call.form, given)} if call.form is not None else {}
         async with httpx.AsyncClient(transport=transport, base_url="http://hub.test") as client:
-            answer = await client.request(method, path, params=call.query, headers=headers, **body, **form)
+            answer = await client.request(
+                method, path, params=fill(call.query, given), headers=headers, **body, **form
+            )
         return answer.status_code
 
 
@@ -306,7 +353,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Pre
 
 
 def test_matrix__has_every_route_and_no_other(prepared):
-    of_app = set(routes(prepared["none"].app.routes))
+    of_app = {route for route in routes(prepared["none"].app.routes) if not IN_A_LANGUAGE.search(route)}
     of_table = {route.partition(" [")[0] for route in TABLE_ROWS}
     assert of_app - of_table == set(), "routes without a row: say in access_matrix.txt who may ask them"
     assert of_table - of_app == set(), "rows without a route"
