@@ -6,6 +6,7 @@ options of the command line reach them as variables.
 
 import asyncio
 import errno
+import json
 import logging
 import os
 import socket
@@ -83,9 +84,10 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         _log.warning("a connection was closed: %s", sentence)
         phrase = {408: "Request Timeout", 431: "Request Header Fields Too Large"}[status]
-        body = sentence.encode()
+        told = {"type": "about:blank", "title": phrase, "status": status, "detail": sentence}
+        body = json.dumps(told).encode()
         head = (
-            f"HTTP/1.1 {status} {phrase}\r\ncontent-type: text/plain; charset=utf-8\r\n"
+            f"HTTP/1.1 {status} {phrase}\r\ncontent-type: application/problem+json\r\n"
             f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
         )
         self.transport.write(head.encode() + body)

@@ -127,7 +127,7 @@ IdPath = Annotated[
 Position = Annotated[int | None, Query(ge=0, le=LARGEST_POSITION)]
 
 
-@router.get("/{datatype}/service-info")
+@router.get("/{datatype}/service-info", responses={400: _ERRORS[400]})
 def service_info(hub: HubDependency, datatype: DataTypePath, request: Request) -> JSONResponse:
     """Say what this service is and can."""
     settings = hub.settings
@@ -178,7 +178,7 @@ def get_block(
         return watched(hub, access, parts, close, "slice", detail, headers=cross_origin(request))
 
 
-@router.options("/data/{key}/{name}", status_code=204)
+@router.options("/data/{key}/{name}", status_code=204, responses={400: _ERRORS[400]})
 def may_fetch(request: Request, key: str, name: str) -> Response:
     """Answer a browser that asks whether a page of another site may ask."""
     return Response(status_code=204, headers=preflight(request))
@@ -233,7 +233,7 @@ def post_ticket(
     return _ticket(hub, principal, request, datatype, id, question.format, header_only, asked, strict=True)
 
 
-@router.options("/{datatype}/{id:path}", status_code=204)
+@router.options("/{datatype}/{id:path}", status_code=204, responses={400: _ERRORS[400]})
 def may_ask(request: Request, datatype: DataTypePath, id: IdPath) -> Response:
     """Answer a browser that asks whether a page of another site may ask."""
     return Response(status_code=204, headers=preflight(request))
