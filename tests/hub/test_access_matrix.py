@@ -127,7 +127,7 @@ CALLS |= {
     "GET /browser/data/{uuid}/{entry}/{number} [nothing]": _about("nothing", entry="0", number="0"),
     "POST /describe": Call(form={"name": "Atlas", "project": "genomes"}),
     "POST /datasets/{uuid}/describe [open-door]": _form("open-door", {"title.en": "New", "action": "save"}),
-    "POST /datasets/{uuid}/unpublish [open-door]": _about("open-door"),
+    "POST /datasets/{uuid}/withdraw [open-door]": _form("open-door", {"reason": "an error"}),
     **{f"GET /datasets/{{uuid}}/describe [{name}]": _about(name) for name in _DATASETS},
     **{f"GET /browser [{name}]": Call(query={"dataset": f"{{{name}}}"}) for name in _DATASETS},
 }
@@ -157,6 +157,9 @@ for _name in _DATASETS:
         f"GET /api/datasets/{{uuid}} [{_name}]": _about(_name),
         f"GET /api/datasets/{{uuid}}/versions [{_name}]": _about(_name),
         f"GET /api/datasets/{{uuid}}/difference [{_name}]": Call(
+            {"uuid": f"{{{_name}}}"}, query={"first": "1", "second": "1"}
+        ),
+        f"GET /datasets/{{uuid}}/changes [{_name}]": Call(
             {"uuid": f"{{{_name}}}"}, query={"first": "1", "second": "1"}
         ),
         f"GET /api/datasets/{{uuid}}/known [{_name}]": _about(_name),
