@@ -417,7 +417,7 @@ def test_verify__what_is_no_longer_true(catalogue, tmp_path):
 def test_verify__unreadable(catalogue, tmp_path, monkeypatch):
     entry = catalogue.register(written(tmp_path)).entry
 
-    def fail(path, advance):
+    def fail(path, advance, **_):
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr("genomehub.hub.verification.checksum", fail)

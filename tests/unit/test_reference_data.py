@@ -6,8 +6,8 @@ from pathlib import Path
 from genomehub.files import sha256
 
 FOLDER = Path(__file__).parents[2] / "reference_data"
-#: Our own configuration and texts, and indexes that tools write beside the data.
-NOT_LISTED = {".md", ".yaml", ".tsv", ".fai", ".gzi"}
+#: Our own configuration, texts and script, and indexes that tools write beside the data.
+NOT_LISTED = {".md", ".yaml", ".json", ".py", ".tsv", ".fai", ".gzi"}
 
 
 def manifest() -> list[dict[str, str]]:

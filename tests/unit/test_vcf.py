@@ -107,7 +107,7 @@ def test_gvcf__blocks_and_sites_in_order(store, reference, tmp_path):
     ]  # fmt: skip
     block = rows[4]
     assert block[3] == SEQUENCES["1"][202]
-    assert block[5:] == [".", ".", "END=300", "GT:DP:GQ:MIN_DP:PL", "0/0:31:1:5:0,262,802"]
+    assert block[5:] == [".", ".", "END=300", "GT:DP:GQ:MIN_DP:PL", "0/0:35:1:5:0,262,802"]
 
 
 def test_gvcf__calls_say_how_likely_an_unnamed_allele_is(store, reference, tmp_path):
