@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # Standard tools that judge our results in tests, and a database server; the program itself needs none of them.
 JUDGES := samtools bcftools tabix bgzip bwa PicardCommandLine Rscript art_illumina chromium node npm
 JUDGE_PACKAGES := samtools bcftools tabix bwa picard-tools r-base-core art-nextgen-simulation-tools postgresql \
-                  chromium nodejs npm r-cran-httr2 r-cran-jsonlite
+                  chromium r-cran-httr2 r-cran-jsonlite
 PYTEST ?= -n 2 --dist loadfile
 
 .PHONY: help demo hub test lint format bench openapi vendor judges clean distclean
@@ -82,12 +82,16 @@ $(VENV)/.development: pyproject.toml | $(BIN)/python
 judges:
 	@missing=; for tool in $(JUDGES); do command -v $$tool > /dev/null || missing="$$missing $$tool"; done; \
 	ls /usr/lib/postgresql/*/bin/initdb > /dev/null 2>&1 || command -v initdb > /dev/null || missing="$$missing initdb"; \
+	Rscript -e 'for (name in c("httr2", "jsonlite")) library(name, character.only = TRUE)' > /dev/null 2>&1 \
+	    || missing="$$missing httr2"; \
+	packages="$(JUDGE_PACKAGES)"; \
+	command -v npm > /dev/null || packages="$$packages nodejs npm"; : "another Node.js than Debian's brings its own npm"; \
 	if [ -n "$$missing" ]; then \
 	    echo "Installing tools that judge our results:$$missing"; \
 	    sudo=; [ "$$(id -u)" = 0 ] || sudo="sudo -n"; \
 	    if ! { command -v apt-get > /dev/null && $$sudo apt-get -qq update && \
-	           DEBIAN_FRONTEND=noninteractive $$sudo apt-get -qq install -y --no-install-recommends $(JUDGE_PACKAGES) > /dev/null; }; then \
-	        echo "make: these tools are missing and could not be installed:$$missing. On Debian: apt-get install $(JUDGE_PACKAGES)" >&2; \
+	           DEBIAN_FRONTEND=noninteractive $$sudo apt-get -qq install -y --no-install-recommends $$packages > /dev/null; }; then \
+	        echo "make: these tools are missing and could not be installed:$$missing. On Debian: apt-get install $$packages" >&2; \
 	        exit 1; \
 	    fi; \
 	fi
