@@ -11,6 +11,7 @@ import pytest
 from builders import postgresql
 from builders.results import result
 from sqlalchemy import text
+from sqlalchemy.orm import Session
 
 from genomehub import cli
 from genomehub.errors import ConfigError, ConflictError, InputError, StoreError
@@ -230,7 +231,7 @@ def test_migration__of_the_first_catalogue_keeps_everything(url):
                 connection.execute(
                     text(f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), max(id)) FROM {table}")
                 )
-    with database.write() as session:
+    with database.connection() as connection, Session(connection) as session:
         log = EventLog(session, "ada", datetime.now(UTC))
         log.append("create", None, None, {"schema": "0001"})
         log.append("register", None, None, {"version": 1})

@@ -337,6 +337,7 @@ def remove_file(
 @router.patch(
     "/{upload}/files/{file}",
     status_code=204,
+    max_body_size=2**63,  # settings.upload_max_bytes bounds the file; its bytes do not pass through memory
     response_class=Response,
     responses=_errors(409, 412, 413, 415, 423, 460, 503),
     openapi_extra={
