@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import httpx
 from builders.hub import World
@@ -74,7 +74,16 @@ def complete(client: Any, upload: str, **said: Any) -> dict[str, Any]:
 
 
 class Service:
-    """The service in a process of its own."""
+    """The service in a process of its own; ``end_all`` ends those that a failed test left."""
+
+    _started: ClassVar[list[subprocess.Popen[bytes]]] = []
+
+    @classmethod
+    def end_all(cls) -> None:
+        while cls._started:
+            process = cls._started.pop()
+            process.kill()
+            process.wait()
 
     def __init__(self, world: World, **settings: Any) -> None:
         with socket.socket() as free:
@@ -87,6 +96,7 @@ class Service:
     def start(self) -> "Service":
         settings = self._settings.model_dump_json(exclude_none=True)
         self._process = subprocess.Popen([sys.executable, "-c", _SERVE, settings, str(self.port)])
+        self._started.append(self._process)
         until = time.monotonic() + 60
         while time.monotonic() < until:
             assert self._process.poll() is None, "the service did not start"

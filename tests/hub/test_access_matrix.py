@@ -124,7 +124,6 @@ CALLS |= {
     "GET /people/{uuid}": _about("colleague"),
     "POST /people/{uuid}/roles": _form("colleague", {"role": "auditor", "change": "give"}),
     "POST /people/{uuid}/state": _form("colleague", {"change": "disable"}),
-    "GET /browser/data/{uuid}/{entry}/{number} [nothing]": _about("nothing", entry="0", number="0"),
     "POST /describe": Call(form={"name": "Atlas", "project": "genomes"}),
     "POST /datasets/{uuid}/describe [open-door]": _form("open-door", {"title.en": "New", "action": "save"}),
     "POST /datasets/{uuid}/withdraw [open-door]": _form("open-door", {"reason": "an error"}),

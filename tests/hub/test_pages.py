@@ -14,6 +14,7 @@ from genomehub.hub.access.principals import Principal
 from genomehub.hub.description.document import DatasetDescription
 from genomehub.hub.pages import charts, form, quality
 from genomehub.hub.pages.texts import Words
+from genomehub.hub.pages.tracks import newest_entry, tracks_of
 from genomehub.hub.service.app import create_app
 
 #: What a browser says of itself, and of a form of our own.
@@ -652,26 +653,22 @@ def test_audit__filtered_and_as_csv(sqlite_world):
 # ---- files for the genome browser --------------------------------------------------------------------
 
 
-def test_browser_files__in_ranges_to_those_who_may(sqlite_world):
-    uuid = sqlite_world.datasets["open-door"]
+def test_browser__tracks_come_by_the_gate_into_the_log(sqlite_world):
     with sqlite_world.hub.database.read() as session:
-        entry = session.scalars(select(models.Entry)).first()
-        short = entry.digest[:12]
-    path = f"/browser/data/{uuid}/{short}"
-    assert browser(sqlite_world).get(f"{path}/0").status_code == 401
+        entry = newest_entry(session, sqlite_world.dataset(session, "open-door"))
+        drawn = {track["format"]: track for track in tracks_of(entry)}
+    assert set(drawn) == {"bam", "vcf"}
+    assert browser(sqlite_world).get(drawn["bam"]["url"]).status_code == 401
     researcher = browser(sqlite_world, "researcher")
-    assert researcher.get(f"{path}/0").status_code == 403
-    permit = sqlite_world.permit("researcher", "open-door")
-    part = researcher.get(f"{path}/0", headers={"Range": "bytes=0-17"})
-    assert part.status_code == 206
-    assert len(part.content) == 18
-    for wrong in (f"{path}/99", f"{path}/-1", path.replace(short, "%") + "/0"):
-        assert researcher.get(wrong).status_code == 404
-    with sqlite_world.hub.database.write() as session:
-        session.scalars(
-            select(models.Permit).where(models.Permit.uuid == permit)
-        ).one().withdrawn_at = sqlite_world.clock()
-    assert researcher.get(f"{path}/0").status_code == 403
+    assert researcher.get(drawn["bam"]["url"]).status_code == 403
+    sqlite_world.permit("researcher", "open-door")
+    for track in drawn.values():
+        for place in (track["url"], track["indexURL"]):
+            part = researcher.get(place, headers={"Range": "bytes=0-17"})
+            assert (part.status_code, len(part.content)) == (206, 18)
+    auditor = sqlite_world.client("auditor")
+    read = auditor.get("/api/audit", params={"action": "download"}).json()
+    assert len(read["events"]) == 4
 
 
 # ---- plots -----------------------------------------------------------------------------------------

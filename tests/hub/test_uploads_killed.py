@@ -28,7 +28,8 @@ pytestmark = pytest.mark.integration
 
 @pytest.fixture
 def killed_world(world):
-    return configured(world, references=[intake.reference(world.folder)])
+    yield configured(world, references=[intake.reference(world.folder)])
+    Service.end_all()
 
 
 def _fastq(path: Path, n_reads: int) -> Path:

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from genomehub.hub import models
 from genomehub.hub.access.gate import Action, Gate
+from genomehub.hub.delivery.objects import result_files
 from genomehub.hub.description.document import DatasetDescription
 from genomehub.hub.description.fields import label_of
 from genomehub.hub.description.room import Descriptions
@@ -169,16 +170,11 @@ def _entries(session: Session, dataset: models.Dataset) -> list[models.Entry]:
 
 def file_lines(entry: models.Entry | None) -> tuple[FileLine, ...]:
     """Return the files of a version's result, without their places."""
-    files = result_files(entry)
+    files = [] if entry is None else result_files(entry)
     return tuple(
         FileLine(number, file.kind, _extension(file.path), file.size_bytes, file.sha256, file.n_files)
         for number, file in enumerate(files)
     )
-
-
-def result_files(entry: models.Entry | None) -> list[models.File]:
-    """Return the files of a version's result, in their order."""
-    return [] if entry is None else [file for file in entry.files if file.role == "result"]
 
 
 def _extension(path: str) -> str:

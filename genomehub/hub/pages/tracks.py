@@ -2,8 +2,8 @@
 reference.
 
 References are directories that ``genomehub reference build`` made: their block-compressed FASTA with its
-two indexes
-is all that igv.js needs, and it reads of it only the blocks that it shows.
+two indexes is all that igv.js needs, and it reads of it only the blocks that it shows. Reads and variants
+come by ``/files``, in ranges: through the gate, into the log, and from wherever the storage has them.
 """
 
 import dataclasses
@@ -18,8 +18,8 @@ from sqlalchemy.orm import Session
 from genomehub.errors import NotFoundError
 from genomehub.hub import models
 from genomehub.hub.access.gate import Action, Gate
-from genomehub.hub.lookup import SHORT_ID, absolute_path
-from genomehub.hub.pages.reading import document_of, find_dataset, result_files, shown_description
+from genomehub.hub.delivery.objects import result_files
+from genomehub.hub.pages.reading import document_of, find_dataset, shown_description
 
 FASTA = "genome.fa.gz"
 REFERENCE_FILES = (FASTA, FASTA + ".fai", FASTA + ".gzi")
@@ -118,7 +118,7 @@ def browse(
             continue
         reference = own
         entries.append(entry)
-        tracks += _tracks(entry)
+        tracks += tracks_of(entry)
     config = None
     if reference is not None and tracks:
         where = locus or _where_data_is(entries[0], reference)
@@ -143,20 +143,19 @@ def _reference(reference: ServedReference) -> dict[str, Any]:
     }
 
 
-def _tracks(entry: models.Entry) -> list[dict[str, Any]]:
+def tracks_of(entry: models.Entry) -> list[dict[str, Any]]:
     files = result_files(entry)
     kinds = {file.kind for file in files}
-    places = {file.path: number for number, file in enumerate(files)}
-    base = f"/browser/data/{entry.dataset.uuid}/{entry.digest[:SHORT_ID]}/"
+    places = {file.path: f"/files/{entry.digest}.{number}" for number, file in enumerate(files, 1)}
     tracks = []
-    for number, file in enumerate(files):
+    for file in files:
         index = next((places[file.path + end] for end in _INDEXES if file.path + end in places), None)
         if file.kind not in _DRAWN or index is None or (file.kind == "gvcf" and "vcf" in kinds):
             continue
         kind, form = _DRAWN[file.kind]
         track: dict[str, Any] = {
             "name": f"{entry.dataset.name} · {file.kind.upper()}", "type": kind, "format": form,
-            "url": base + str(number), "indexURL": base + str(index),
+            "url": places[file.path], "indexURL": index,
         }  # fmt: skip
         if kind == "alignment":
             track |= {"height": 320, "autoHeight": False}
@@ -178,32 +177,3 @@ def _where_data_is(entry: models.Entry, reference: ServedReference) -> str:
                 return f"{contig['name']}:{start + 1}-{start + _SPAN_BP}"
     name, length = reference.contigs[0]
     return f"{name}:1-{min(length, _SPAN_BP)}"
-
-
-def data_file(
-    session: Session, gate: Gate, folder: Path | None, uuid: str, entry_id: str, number: int
-) -> Path:
-    """Return a file of a data set that the reader may read.
-
-    Raises
-    ------
-    NotFoundError, NotAuthenticatedError, NotAllowedError
-        They may not, or there is none.
-    """
-    dataset = find_dataset(session, uuid)
-    gate.require(Action.READ, dataset, uuid)
-    assert dataset is not None
-    entries = session.query(models.Entry).where(
-        models.Entry.dataset_id == dataset.id, models.Entry.digest.startswith(entry_id, autoescape=True)
-    )
-    entry = entries.one_or_none() if len(entry_id) == SHORT_ID else None
-    files = result_files(entry)
-    if not 0 <= number < len(files) or files[number].n_files is not None:
-        raise NotFoundError(f"{entry_id[:12]}/{number}: no such file. Open the page of the data set again.")
-    place = absolute_path(folder, files[number])
-    if isinstance(place, str):
-        raise NotFoundError(
-            f"{entry_id[:12]}/{number}: the file lies in an object store, which the genome browser does not "
-            "read. Ask for it by its DRS address."
-        )
-    return place

@@ -1,4 +1,4 @@
-"""The genome browser's page, and what it reads by range: references, and, by the gate, reads and variants."""
+"""The genome browser's page, and the references that it reads by range; data it reads by ``/files``."""
 
 from typing import Annotated
 
@@ -67,20 +67,5 @@ def _offered(session: Session, gate: Gate) -> list[tuple[str, dict[str, str]]]:
 def reference(digest: str, name: str, hub: HubDependency) -> Response:
     """A reference's FASTA or an index of it, in ranges."""
     path = tracks.reference_file(_references(hub), digest, name)
-    return FileResponse(
-        path, media_type="application/octet-stream", headers=_headers("public, max-age=86400")
-    )
-
-
-@files.get("/browser/data/{uuid}/{entry}/{number}")
-def data(uuid: str, entry: str, number: int, hub: HubDependency, reader: ReaderDependency) -> Response:
-    """A file of a data set or its index, in ranges, to those who may read it now."""
-    with hub.database.read() as session:
-        gate = Gate(session, reader.principal, hub.clock())
-        folder = hub.catalogue.location.folder
-        path = tracks.data_file(session, gate, folder, uuid, entry, number)
-    return FileResponse(path, media_type="application/octet-stream", headers=_headers("private, no-store"))
-
-
-def _headers(kept: str) -> dict[str, str]:
-    return {"Cache-Control": kept, "X-Content-Type-Options": "nosniff"}
+    headers = {"Cache-Control": "public, max-age=86400", "X-Content-Type-Options": "nosniff"}
+    return FileResponse(path, media_type="application/octet-stream", headers=headers)
