@@ -33,24 +33,20 @@ def _catalogue(function: Any) -> Any:
 @click.option("--reference", metavar="DIGEST", help="By default it is recognised.")
 @click.option("--title", metavar="TEXT", help="What the data set is, in a line.")
 @click.option("--other-names", is_flag=True, help="The samples are called otherwise in the files, rightly.")
-@click.option(
-    "--token", envvar="GENOMEHUB_TOKEN", default=None, metavar="TOKEN",
-    help="Better in $GENOMEHUB_TOKEN: others on the machine see what is typed here.",
-)  # fmt: skip
 @json_option
 @verbosity_options
-def upload(
-    url: str, files: tuple[str, ...], named: tuple[str, ...], token: str | None, **options: Any
-) -> None:
+def upload(url: str, files: tuple[str, ...], named: tuple[str, ...], **options: Any) -> None:
     """Send files to the hub at URL and have them registered; a call that was cut off is gone on with.
 
-    Indexes that lie beside the files are sent too. The same command again sends only what has not come.
+    Indexes that lie beside the files are sent too. The same command again sends only what has not come. The
+    token is that of 'genomehub hub login', or $GENOMEHUB_HUB_TOKEN.
 
     \b
     Example:
       genomehub hub upload https://hub.example.org --dataset NA12878 NA12878.cram NA12878.vcf.gz
     """
-    from genomehub.hub.uploading import Source, Uploader, token_from, with_indexes
+    from genomehub.hub.client.login import require_token
+    from genomehub.hub.uploading import Source, Uploader, with_indexes
 
     sources = [Source(Path(path)) for path in files]
     for text in named:
@@ -66,7 +62,7 @@ def upload(
     }  # fmt: skip
     said = {name: value for name, value in said.items() if value}
     with TerminalProgress() as progress, Uploader(
-        url, token or token_from(), progress=progress, say=_log.info
+        url, require_token(url), progress=progress, say=_log.info
     ) as uploader:  # fmt: skip
         done = uploader.send(with_indexes(sources), options["dataset"], options["project"], said)
     if options["as_json"]:

@@ -6,7 +6,6 @@ Light: httpx and the standard library.
 import base64
 import dataclasses
 import hashlib
-import os
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -256,17 +255,3 @@ def _error(answer: httpx.Response) -> GenomehubError:
         detail = f"status {answer.status_code}"
     kind: type[GenomehubError] = NotFoundError if answer.status_code == 404 else InputError
     return kind(f"the hub answers: {detail}")
-
-
-def token_from(environment: str = "GENOMEHUB_TOKEN") -> str:
-    """Return the token of the environment.
-
-    Raises
-    ------
-    ConfigError
-        It is not set.
-    """
-    token = os.environ.get(environment, "")
-    if not token:
-        raise ConfigError(f"a token is needed: make one on your account page and set ${environment}.")
-    return token

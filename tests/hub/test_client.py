@@ -299,18 +299,18 @@ def test_login__tokens_are_closed_to_others(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     path = login.keep_token("https://Hub.example.org/", "ghub_x")
     assert path.stat().st_mode & 0o777 == 0o600
-    assert login.stored_token("https://hub.example.org") == "ghub_x"
-    assert login.stored_token("https://other.example.org") is None
+    assert login.find_token("https://hub.example.org") == "ghub_x"
+    assert login.find_token("https://other.example.org") is None
     path.chmod(0o644)
     with pytest.raises(ConfigError, match="others can read the tokens"):
-        login.stored_token("https://hub.example.org")
+        login.find_token("https://hub.example.org")
     path.chmod(0o600)
     login.forget_token("https://hub.example.org")
     with pytest.raises(NotFoundError, match="no token is kept"):
         login.forget_token("https://hub.example.org")
     path.write_text("[")
     with pytest.raises(ConfigError, match="is no JSON"):
-        login.stored_token("https://hub.example.org")
+        login.find_token("https://hub.example.org")
 
 
 def test_hub__without_an_address(monkeypatch):

@@ -389,7 +389,10 @@ def test_request__from_study_to_permit_and_withdrawal(world):
     assert "le but est la recherche" in browser(world, "steward").get(f"/fr{request}").text
     decision = f"{request}/decision"
     assert "Choose a decision." in send(steward, decision, request).text
-    assert "Say why" in send(steward, decision, request, decision="refused", words="no").text
+    short = send(steward, decision, request, decision="refused", words="no <b>", conditions="Cite us").text
+    assert "Say why" in short
+    for kept in ('value="refused" checked', ">no &lt;b&gt;</textarea>", ">Cite us</textarea>"):
+        assert kept in short
     yes = {
         "decision": "granted",
         "words": "The purpose fits.",

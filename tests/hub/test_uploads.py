@@ -358,13 +358,14 @@ def test_cli__upload(sqlite_world, monkeypatch, capsys):
     bam, _ = files(world)
     arguments = ["--dataset", "new", "--project", "genomes", "--title", "New", str(bam)]
     with world.serve() as url:
-        monkeypatch.delenv("GENOMEHUB_TOKEN", raising=False)
+        monkeypatch.delenv("GENOMEHUB_HUB_TOKEN", raising=False)
+        monkeypatch.setenv("XDG_CONFIG_HOME", str(world.folder / "config"))
         assert cli.run(["hub", "upload", url, *arguments]) == 2
         assert "a token is needed" in capsys.readouterr().err
-        monkeypatch.setenv("GENOMEHUB_TOKEN", world.tokens["holder"])
+        monkeypatch.setenv("GENOMEHUB_HUB_TOKEN", world.tokens["holder"])
         assert cli.run(["hub", "upload", url, *arguments]) == 0
         assert capsys.readouterr().out.split()[0] == "registered"
-        monkeypatch.setenv("GENOMEHUB_TOKEN", world.tokens["researcher"])
+        monkeypatch.setenv("GENOMEHUB_HUB_TOKEN", world.tokens["researcher"])
         assert cli.run(["hub", "upload", url, *arguments]) == 3
         assert "the hub answers: 'new': no such data set" in capsys.readouterr().err
     assert cli.run(["hub", "upload", "ftp://x", *arguments]) == 2

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 from genomehub.errors import ConfigError, InputError, NotFoundError
 from genomehub.hub.client import files, regions
 from genomehub.hub.client.files import File, Progress
-from genomehub.hub.client.login import stored_token
+from genomehub.hub.client.login import find_token
 from genomehub.hub.client.regions import Region, Slice
 from genomehub.hub.client.transport import Transport
 
 if TYPE_CHECKING:
     import pandas as pd
 
-URL_VARIABLE, TOKEN_VARIABLE = "GENOMEHUB_HUB_URL", "GENOMEHUB_HUB_TOKEN"
+URL_VARIABLE = "GENOMEHUB_HUB_URL"
 _PAGE = 100
 
 
@@ -145,8 +145,7 @@ class Hub:
         url = url or os.environ.get(URL_VARIABLE)
         if not url:
             raise ConfigError(f"which hub? Give its address, or set ${URL_VARIABLE}.")
-        token = token or os.environ.get(TOKEN_VARIABLE) or stored_token(url)
-        self.transport, self.language = Transport(url, token), language
+        self.transport, self.language = Transport(url, token or find_token(url)), language
         self.url = self.transport.url
 
     def __enter__(self) -> "Hub":

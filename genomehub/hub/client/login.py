@@ -8,6 +8,8 @@ from pathlib import Path
 from genomehub.errors import ConfigError, NotFoundError
 from genomehub.files import os_error
 
+TOKEN_VARIABLE = "GENOMEHUB_HUB_TOKEN"
+
 
 def store() -> Path:
     """Return where tokens are kept: $XDG_CONFIG_HOME/genomehub/tokens.json, by default below ~/.config."""
@@ -15,9 +17,26 @@ def store() -> Path:
     return (Path(home) if home else Path.home() / ".config") / "genomehub" / "tokens.json"
 
 
-def stored_token(url: str) -> str | None:
-    """Return the token that is kept for a hub's address."""
-    return _read().get(_key(url))
+def find_token(url: str) -> str | None:
+    """Return the token of $GENOMEHUB_HUB_TOKEN, else the one that is kept for a hub's address."""
+    return os.environ.get(TOKEN_VARIABLE) or _read().get(_key(url))
+
+
+def require_token(url: str) -> str:
+    """Return what ``find_token`` finds.
+
+    Raises
+    ------
+    ConfigError
+        Nothing.
+    """
+    token = find_token(url)
+    if not token:
+        raise ConfigError(
+            f"a token is needed: make one on your account page, then 'genomehub hub login {url}' or set "
+            f"${TOKEN_VARIABLE}."
+        )
+    return token
 
 
 def keep_token(url: str, token: str) -> Path:

@@ -14,26 +14,26 @@ class Snippet(NamedTuple):
 
 
 def snippets(hub: str, uuid: str) -> list[Snippet]:
-    """Return how programs read the description and, with a token, see the files."""
-    url = f"{hub}/api/datasets/{uuid}"
+    """Return how programs read the description and, with a token in $GENOMEHUB_HUB_TOKEN, see the files."""
     return [
         Snippet(
             "Python",
-            "import os\n"
-            "import httpx\n\n"
-            'token = {"Authorization": f"Bearer {os.environ[\'GENOMEHUB_TOKEN\']}"}\n'
-            f'answer = httpx.get("{url}", headers=token)\n'
-            "dataset = answer.raise_for_status().json()",
+            "from genomehub.hub.client import Hub\n\n"
+            f'with Hub("{hub}") as hub:\n'
+            f'    dataset = hub.dataset("{uuid}")\n'
+            "    print(dataset.title, [file.name for file in dataset.files])",
         ),
         Snippet(
             "R",
-            "library(httr2)\n\n"
-            f'dataset <- request("{url}") |>\n'
-            '  req_auth_bearer_token(Sys.getenv("GENOMEHUB_TOKEN")) |>\n'
-            "  req_perform() |>\n"
-            "  resp_body_json()",
+            "library(genomehub)\n\n"
+            f'one <- hub("{hub}")\n'
+            f'hub_dataset(one, "{uuid}")$document$title\n'
+            f'hub_files(one, "{uuid}")',
         ),
-        Snippet("curl", f'curl -H "Authorization: Bearer $GENOMEHUB_TOKEN" \\\n  {url}'),
+        Snippet("Shell", f"genomehub hub files {uuid} --hub {hub}"),
+        Snippet(
+            "curl", f'curl -H "Authorization: Bearer $GENOMEHUB_HUB_TOKEN" \\\n  {hub}/api/datasets/{uuid}'
+        ),
     ]
 
 

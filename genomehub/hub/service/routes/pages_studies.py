@@ -3,6 +3,7 @@
 Whatever changes something asks the route of the interface for programs: rules and events are there.
 """
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
@@ -280,8 +281,16 @@ def request(uuid: Uuid, hub: HubDependency, reader: ReaderDependency, done: Note
 
 
 def _shown_request(
-    session: Session, hub: Hub, reader: ReaderDependency, uuid: str, *, done: str = "", fault: str = ""
+    session: Session,
+    hub: Hub,
+    reader: ReaderDependency,
+    uuid: str,
+    *,
+    done: str = "",
+    fault: str = "",
+    said: Mapping[str, list[str]] | None = None,
 ) -> Response:
+    """Return the page of a request; after a fault with what was ``said`` in the form of the decision."""
     now, found = hub.clock(), _request(session, hub, reader, uuid)
     gate = Gate(session, reader.principal, now)
     permit = session.scalar(select(models.Permit).where(models.Permit.request_id == found.id))
@@ -290,6 +299,7 @@ def _shown_request(
         reader, "request.html", 422 if fault else 200, view=view, request=found, permit=permit, done=done,
         permit_state=None if permit is None else permits.state_of(permit, now), fault=fault,
         statements=asking.statements(found), deciding=any(each.mine for each in view.datasets),
+        said=said or {},
     )  # fmt: skip
 
 
@@ -326,7 +336,7 @@ def decide(uuid: Uuid, fields: PostedDependency, hub: HubDependency, reader: Rea
         fault = N_("Say why, in a sentence; the study reads it.")
     if fault:
         with hub.database.read() as session:
-            return _shown_request(session, hub, reader, uuid, fault=fault)
+            return _shown_request(session, hub, reader, uuid, fault=fault, said=fields)
     if decision == "returned":
         study_routes.return_request(hub, who, uuid, checked(study_routes.Returned, question=words))
         return go(reader, "/inbox", done=decision)
