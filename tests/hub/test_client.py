@@ -152,6 +152,9 @@ def test_regions__refusals(hub, dataset, tmp_path):
         dataset.reads("20:x")
     with pytest.raises(ConfigError, match="positions count from 1"):
         dataset.reads("20:0-10")
+    with pytest.raises(ConfigError, match=r"slice\.cram: the hub has this as BAM"):
+        dataset.reads("20:10,001,001-10,001,100", tmp_path / "slice.cram")
+    assert not (tmp_path / "slice.cram").exists()
     with pytest.raises(InputError, match="has no variants to slice"):
         hub.variants(dataset.file("open-door.bam"))
     with pytest.raises(ConfigError, match="a frame is made of VCF"):

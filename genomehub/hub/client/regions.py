@@ -141,6 +141,11 @@ def fetch(
     url : of htsget for a file or data set
     to : where; by default a temporary file, which is the caller's to remove
     wanted : format, by default the file's own
+
+    Raises
+    ------
+    ConfigError
+        ``to`` is named as of another format.
     """
     parameters = {} if region is None else region.parameters
     if wanted is not None:
@@ -159,6 +164,11 @@ def fetch(
             path = Path(made.name)
     else:
         path = Path(to)
+        if any(path.name.endswith(suffix) for other, suffix in _SUFFIX.items() if other != kind):
+            raise ConfigError(
+                f"{path}: the hub has this as {kind}. Name the file *{_SUFFIX.get(kind, '')}, and "
+                "make another format of it with samtools or bcftools."
+            )
     with atomic_output(path) as temporary, Path(temporary).open("wb") as out:
         for block, headers in urls:
             _copy(transport, block, headers, out)
