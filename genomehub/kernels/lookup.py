@@ -36,6 +36,7 @@ TILE = 64
 OPEN = 30
 _REST_SHIFT = np.uint64(PARTNER_BITS + POSITION_BITS + 1)
 _PARTNER_SHIFT = np.uint64(POSITION_BITS + 1)
+_WHOLE = np.uint64(0)
 _POSITION_MASK = np.uint64((1 << POSITION_BITS) - 1)
 _SCAN_LIMIT = 16
 _LATER = np.int64(-1)
@@ -194,7 +195,7 @@ def find_links(entries, seeds, first, last, shape, links):
             links.begin[row] = seeds.begin[i]
             links.active[n_active] = row
             n_active += 1
-    _find_begins(entries, links, n_active)
+    _lower_bounds(entries, _PARTNER_SHIFT, links.word, links.begin, links.end, links.active, n_active)
     n_active = ZERO
     for row in range(2 * (last - first)):
         limit = seeds.end[first + (row >> 1)]
@@ -206,22 +207,25 @@ def find_links(entries, seeds, first, last, shape, links):
 
 
 @inline
-def _find_begins(entries, links, n_active):
-    """Lower bounds of the words of the active rows in ``begin..end``, by halves."""
+def _lower_bounds(entries, shift, words, begin, end, active, n_active):
+    """Lower bounds of the active rows' ``words`` among entries shifted right, in ``begin..end``, by halves.
+
+    Both of them receive the bound. No active row may be empty at first.
+    """
     while n_active > 0:
         n_left = ZERO
         for a in range(n_active):
-            row = links.active[a]
-            begin, end = links.begin[row], links.end[row]
-            middle = (begin + end) >> 1
-            if entries[middle] >> _PARTNER_SHIFT < links.word[row]:
-                begin = middle + 1
+            row = active[a]
+            low, high = begin[row], end[row]
+            middle = (low + high) >> 1
+            if entries[middle] >> shift < words[row]:
+                low = middle + 1
             else:
-                end = middle
-            links.begin[row], links.end[row] = begin, end
-            if begin < end:
-                v.prefetch(entries, (begin + end) >> 1)
-                links.active[n_left] = row
+                high = middle
+            begin[row], end[row] = low, high
+            if low < high:
+                v.prefetch(entries, (low + high) >> 1)
+                active[n_left] = row
                 n_left += 1
         n_active = n_left
 
@@ -307,22 +311,7 @@ def narrow_spans(entries, spans, n, active):
             v.prefetch(entries, (spans.begin[i] + spans.end[i]) >> 1)
             active[n_active] = i
             n_active += 1
-    while n_active > 0:
-        n_left = ZERO
-        for a in range(n_active):
-            i = active[a]
-            begin, end = spans.begin[i], spans.end[i]
-            middle = (begin + end) >> 1
-            if entries[middle] < spans.low[i]:
-                begin = middle + 1
-            else:
-                end = middle
-            spans.begin[i], spans.end[i] = begin, end
-            if begin < end:
-                v.prefetch(entries, (begin + end) >> 1)
-                active[n_left] = i
-                n_left += 1
-        n_active = n_left
+    _lower_bounds(entries, _WHOLE, spans.low, spans.begin, spans.end, active, n_active)
     for i in range(n):
         while spans.end[i] < spans.last[i] and entries[spans.end[i]] <= spans.high[i]:
             spans.end[i] += 1

@@ -5,18 +5,14 @@ world.client("steward")  an httpx client that asks as that person; world.client(
 world.serve()            the service on a loopback port, for real clients and browsers
 """
 
-import contextlib
 import dataclasses
-import socket
-import threading
-import time
 import uuid
-from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pysam
-import uvicorn
+from builders.hub_server import serving
 from fastapi.testclient import TestClient
 from sqlalchemy import select
 
@@ -96,27 +92,9 @@ class World:
             session.add(models.StudyMember(study_id=study.id, person_id=self.people[person], lead=True))
             return permit.uuid
 
-    @contextlib.contextmanager
-    def serve(self) -> Iterator[str]:
-        """Run the service on a free loopback port and yield its address."""
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-        address = f"http://127.0.0.1:{port}"
-        hub = dataclasses.replace(
-            self.hub, settings=self.hub.settings.model_copy(update={"public_url": address})
-        )
-        server = uvicorn.Server(uvicorn.Config(create_app(hub), port=port, log_level="warning"))
-        thread = threading.Thread(target=server.run, daemon=True)
-        thread.start()
-        while not server.started:
-            assert thread.is_alive(), "the service did not start"
-            time.sleep(0.02)
-        try:
-            yield address
-        finally:
-            server.should_exit = True
-            thread.join(30)
+    def serve(self) -> AbstractContextManager[str]:
+        """Run the service on a free loopback port and give its address."""
+        return serving(self.hub)
 
 
 def hub_world(folder: Path, url: str | None = None) -> World:
