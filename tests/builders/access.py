@@ -2,19 +2,23 @@
 
 populate(world)             studies, requests, one permit about the data set "side-door", people of all roles
 permit_state(world, state)  the member's permit for "open-door" and "back-room" in one of STATES
+probe                       a route that gives out data, through the gate as every one of them must
 """
 
 import uuid
 from datetime import timedelta
 
 from builders.hub import World
+from fastapi import APIRouter
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from genomehub.hub import models
+from genomehub.hub.access.gate import Action, Gate
 from genomehub.hub.access.people import add_person, grant_role, new_token, tokens
 from genomehub.hub.access.principals import Role
 from genomehub.hub.access.studies import invite, make_study
+from genomehub.hub.service.dependencies import HubDependency, PrincipalDependency
 
 ROLES = (
     "visitor", "researcher", "colleague", "member", "holder", "holder2", "steward", "steward2", "auditor",
@@ -142,3 +146,17 @@ def _permit(
     session.add(permit)
     session.flush()
     return permit
+
+
+probe = APIRouter()
+
+
+@probe.get("/probe/{uuid}")
+def read_probe(hub: HubDependency, principal: PrincipalDependency, uuid: str) -> dict[str, str]:
+    """Give out data as every route must: ask the gate, note the access, then give."""
+    with hub.database.read() as session:
+        dataset = session.scalar(select(models.Dataset).where(models.Dataset.uuid == uuid))
+        decision = Gate(session, principal, hub.clock()).require(Action.READ, dataset, uuid)
+        number = dataset.id
+    hub.desk.journal.record(principal, "access", number, **decision.detail)
+    return {"data": "ACGT"}

@@ -13,20 +13,18 @@ from pathlib import Path
 
 import httpx
 import pytest
-from builders.access import ROLES, STATES, permit_state, populate
+from builders.access import ROLES, STATES, permit_state, populate, probe
 from builders.descriptions import trio
 from builders.hub import World, hub_world
 from builders.uploads import OCTETS, TUS, begin, metadata
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
 from sqlalchemy import select
 from starlette.routing import BaseRoute, Route
 
 from genomehub.hub import models
-from genomehub.hub.access.gate import Action, Gate
 from genomehub.hub.description.rdf import to_graph, to_turtle
 from genomehub.hub.service.app import create_app
 from genomehub.hub.service.context import Hub
-from genomehub.hub.service.dependencies import HubDependency, PrincipalDependency
 
 TABLE = Path(__file__).with_name("access_matrix.txt")
 #: Pages under the prefix of a language are the same routes again.
@@ -256,22 +254,6 @@ def routes(found: Iterable[BaseRoute]) -> Iterator[str]:
             yield from routes(included.routes)
         elif isinstance(route, Route):
             yield from (f"{method} {route.path}" for method in route.methods - {"HEAD"})
-
-
-# -------------------------------------------------------------------------------------------- the probe
-
-probe = APIRouter()
-
-
-@probe.get("/probe/{uuid}")
-def read_probe(hub: HubDependency, principal: PrincipalDependency, uuid: str) -> dict[str, str]:
-    """Give out data as every route must: ask the gate, note the access, then give."""
-    with hub.database.read() as session:
-        dataset = session.scalar(select(models.Dataset).where(models.Dataset.uuid == uuid))
-        decision = Gate(session, principal, hub.clock()).require(Action.READ, dataset, uuid)
-        number = dataset.id
-    hub.desk.journal.record(principal, "access", number, **decision.detail)
-    return {"data": "ACGT"}
 
 
 # ------------------------------------------------------------------------------------------- the worlds

@@ -7,10 +7,9 @@ import io
 import threading
 
 import pytest
-from builders.access import populate
+from builders.access import populate, probe
 from fastapi.testclient import TestClient
 from sqlalchemy import delete, event, func, select, text
-from test_access_matrix import probe
 
 from genomehub.errors import NotAllowedError, NotAuthenticatedError, NotFoundError, ResourceError
 from genomehub.hub import models
