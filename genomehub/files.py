@@ -110,14 +110,16 @@ def _publish(temporary: Path, path: Path) -> None:
     temporary.replace(path)
 
 
-def forget_pages(path: str | os.PathLike[str]) -> None:
+def forget_pages(path: str | os.PathLike[str], n_bytes: int = 0) -> None:
     """Put a file on the disk and out of the memory that caches it; where that is not possible, do nothing.
+
+    ``n_bytes`` are forgotten from the beginning; 0 means all.
 
     Written files are cached in small pages. A mapping that asks for huge ones gets them when it reads anew.
     """
     with Path(path).open("rb") as handle, contextlib.suppress(OSError, AttributeError):
         os.fsync(handle.fileno())
-        os.posix_fadvise(handle.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+        os.posix_fadvise(handle.fileno(), 0, n_bytes, os.POSIX_FADV_DONTNEED)
 
 
 def remove(path: Path) -> None:
