@@ -32,17 +32,20 @@ class Hub:
 
     secret : signs sessions and links
     clock : tests turn it
+    tries : file in which all processes of the service count tries; None where there is one process
     """
 
     settings: Settings
     catalogue: Catalogue
     secret: str
     clock: Callable[[], datetime] = now_utc
+    tries: Path | None = None
 
     @functools.cached_property
     def desk(self) -> AccessDesk:
         """What access to data works with: keys, provider, passports, journal, limits."""
-        return open_desk(self.settings, self.database, self.clock, self.secret_file.with_suffix(".keys"))
+        beside = self.secret_file.with_suffix(".keys")
+        return open_desk(self.settings, self.database, self.clock, beside, self.tries)
 
     @property
     def secret_file(self) -> Path:
@@ -71,7 +74,7 @@ class Hub:
         EventLog(session, principal.actor, self.clock()).append(action, dataset, entry, detail)
 
 
-def open_hub(settings: Settings, clock: Callable[[], datetime] = now_utc) -> Hub:
+def open_hub(settings: Settings, clock: Callable[[], datetime] = now_utc, tries: Path | None = None) -> Hub:
     """Open the catalogue and the key, which is made at the first start."""
     tuning = Tuning(
         connections=settings.database_connections,
@@ -79,7 +82,7 @@ def open_hub(settings: Settings, clock: Callable[[], datetime] = now_utc) -> Hub
         read_seconds=settings.request_seconds * 0.8,  # before the request itself is given up
     )
     catalogue = Catalogue.open(settings.catalogue, tuning)
-    return Hub(settings, catalogue, _secret(settings, catalogue.location.folder), clock)
+    return Hub(settings, catalogue, _secret(settings, catalogue.location.folder), clock, tries)
 
 
 def _secret_file(settings: Settings, folder: Path | None) -> Path:
