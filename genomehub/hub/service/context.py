@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from genomehub.errors import ConfigError
 from genomehub.hub import models
+from genomehub.hub.access.diseases import Diseases, read_diseases
 from genomehub.hub.access.principals import Principal
 from genomehub.hub.catalogue import Catalogue
 from genomehub.hub.database import Database, Tuning
@@ -48,6 +49,11 @@ class Hub:
         return open_desk(self.settings, self.database, self.clock, beside, self.tries)
 
     @property
+    def diseases(self) -> Diseases:
+        """MONDO's tree, for the DUO match."""
+        return read_diseases(self.settings.mondo)
+
+    @property
     def secret_file(self) -> Path:
         """Where the secret is; other files of the service's own lie beside it."""
         return _secret_file(self.settings, self.catalogue.location.folder)
@@ -76,6 +82,8 @@ class Hub:
 
 def open_hub(settings: Settings, clock: Callable[[], datetime] = now_utc, tries: Path | None = None) -> Hub:
     """Open the catalogue and the key, which is made at the first start."""
+    if settings.mondo is not None:
+        read_diseases(settings.mondo)  # what is wrong with it is told now
     tuning = Tuning(
         connections=settings.database_connections,
         lock_seconds=settings.lock_seconds,
