@@ -13,9 +13,9 @@ import uuid
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import select
+from sqlalchemy import func, insert, literal, select
 from sqlalchemy.orm import Session
 
 from genomehub.errors import ConfigError, InputError
@@ -24,9 +24,11 @@ from genomehub.hub.database import Change
 from genomehub.hub.identity import data_digest, entry_digest, event_digest, provenance_digest
 from genomehub.hub.lookup import find_entry
 from genomehub.hub.models import NAME_LENGTH, SCHEMA_VERSION
-from genomehub.hub.records import CostRecord, FileRecord, Outcome, ReferenceRecord, Result, iso_time
+from genomehub.hub.records import CostRecord, FileRecord, Member, Outcome, ReferenceRecord, Result, iso_time
 from genomehub.hub.sources import flat_numbers
-from genomehub.hub.storage.locations import is_remote
+from genomehub.hub.storage import is_remote
+
+Item = TypeVar("Item")
 
 _KIND = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -146,6 +148,9 @@ def file_result(
     entry.costs.extend(_costs(result.costs))
     session.add(entry)
     session.flush()
+    for row, file in zip(entry.files, result.files, strict=False):  # inputs come behind
+        if file.n_files is not None:
+            keep_members(session, row, file.members)
     _measure(session, entry, result)
     log.append("register", dataset, entry, {"version": entry.version, **digests})
     return entry, "registered"
@@ -338,6 +343,23 @@ def _file(folder: Path | None, role: str, file: FileRecord) -> models.File:
     )  # fmt: skip
 
 
+def keep_members(session: Session, row: models.File, members: tuple[Member, ...]) -> None:
+    """Note what files a folder holds; where that was not seen, take what is noted of the same content."""
+    if members:
+        for some in batched(members, 1000):
+            session.execute(insert(models.FileMember), [{"file_id": row.id, **one._asdict()} for one in some])
+        return
+    listed = models.FileMember
+    same = (
+        select(func.min(listed.file_id))
+        .join(models.File, models.File.id == listed.file_id)
+        .where(models.File.sha256 == row.sha256, models.File.n_files == row.n_files)
+    )
+    found = select(literal(row.id), listed.name, listed.size_bytes, listed.sha256)
+    copied = found.where(listed.file_id == same.scalar_subquery())
+    session.execute(insert(listed).from_select(["file_id", "name", "size_bytes", "sha256"], copied))
+
+
 def _file_again(
     session: Session, log: EventLog, entry: models.Entry, folder: Path | None, result: Result, provenance: str
 ) -> Outcome:
@@ -423,7 +445,7 @@ def _measure(session: Session, entry: models.Entry, result: Result) -> None:
     )
 
 
-def batched(items: Iterable[str], size: int) -> Iterator[list[str]]:
+def batched(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
     """Yield the items in lists of at most ``size``."""
     rest = iter(items)
     while some := list(itertools.islice(rest, size)):

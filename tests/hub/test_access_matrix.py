@@ -169,6 +169,7 @@ for _name in _DATASETS:
 _FORGED = {"Authorization": "Bearer forged"}
 CALLS |= {
     "GET /files/{token}/{name}": Call({"token": "forged", "name": "a.bam"}),
+    "GET /files/{token}/{name}/{path:path}": Call({"token": "forged", "name": "a.vcz", "path:path": "x"}),
     "POST /ga4gh/drs/v1/objects": Call(json={"bulk_object_ids": ["{open-door file}"]}),
     "OPTIONS /ga4gh/drs/v1/objects": Call(json={"bulk_object_ids": ["{open-door file}"]}),
     "POST /ga4gh/drs/v1/objects/access": Call(
@@ -186,6 +187,9 @@ for _name in _DATASETS:
     _file = {"object_id": f"{{{_name} file}}", "access_id": "https"}
     CALLS |= {
         f"GET /files/{{id}} [{_name}]": Call({"id": f"{{{_name} file}}"}),
+        f"GET /files/{{token}}/{{name}}/{{path:path}} [{_name}]": Call(
+            {"token": f"{{{_name} file}}", "name": "a.vcz", "path:path": "call_genotype/c/0/0"}
+        ),
         f"GET /ga4gh/drs/v1/objects/{{object_id}} [{_name}]": Call(_file),
         f"POST /ga4gh/drs/v1/objects/{{object_id}} [{_name}]": Call(_file, json={}),
         f"OPTIONS /ga4gh/drs/v1/objects/{{object_id}} [{_name}]": Call(_file),

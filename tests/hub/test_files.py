@@ -83,11 +83,54 @@ def test_object__a_folder_is_a_bundle_within(folder):
 
 
 def test_object__a_folder_that_changed_is_not_given(folder):
+    """A file of another size never; another content shows where the folder is read to list it."""
     place, root, id = folder
-    (root / "call_genotype" / "0.0").write_text("abd")
-    answer = place.client("holder").get(f"{DRS}/objects/{id}.1")
+    client = place.client("holder")
+    (root / "call_genotype" / "0.0").write_text("abcd")
+    assert client.get(f"{DRS}/objects/{id}.1").status_code == 200
+    assert client.get(f"/files/{id}.1~call_genotype~0.0").status_code == 503
+    with place.hub.database.write() as session:  # as earlier versions registered folders
+        session.query(models.FileMember).delete()
+    answer = client.get(f"{DRS}/objects/{id}.1")
     assert answer.status_code == 503
     assert str(root) not in answer.text
+    (root / "call_genotype" / "0.0").write_text("abc")
+    assert client.get(f"/files/{id}.1~call_genotype~0.0").content == b"abc"
+
+
+def test_files_within__by_their_paths(folder):
+    """As programs that read Zarr ask for them, with a token, or with a link to the folder."""
+    place, _, id = folder
+    client = place.client("holder")
+    object = client.get(f"{DRS}/objects/{id}.1").json()
+    assert [method["type"] for method in object["access_methods"]] == ["https"]
+    link = client.get(f"{DRS}/objects/{id}.1/access/https").json()["url"]
+    assert link.endswith("/calls.vcz")
+    for reader, base in ((client, f"/files/{id}.1/calls.vcz"), (place.client(), link)):
+        assert reader.get(f"{base}/call_genotype/0.0").content == b"abc"
+        ranged = reader.get(f"{base}/call_genotype/0.0", headers={"Range": "bytes=1-1"})
+        assert (ranged.status_code, ranged.content) == (206, b"b")
+        assert reader.head(f"{base}/.zgroup").headers["content-length"] == "2"
+        for wrong in (
+            "call_genotype/1.0",
+            "call_genotype",
+            "call_genotype/",
+            "..%2fhub.secret",
+            "~",
+            "a~b",
+            "%00",
+        ):
+            assert reader.get(f"{base}/{wrong}").status_code in (400, 404), wrong
+        assert reader.get(base).status_code == (401 if reader is client else 404)
+    inner = client.get(f"{DRS}/objects/{id}.1~call_genotype/access/https").json()["url"]
+    assert place.client().get(f"{inner}/0.0").content == b"abc"
+    assert place.client().get(f"{inner}/.zgroup").status_code == 404
+    assert place.client("researcher").get(f"/files/{id}.1/calls.vcz/.zgroup").status_code == 404
+    assert place.client().get(f"/files/{id}.1/calls.vcz/.zgroup").status_code == 404
+    origin = {"Origin": "https://viewer.example", "Access-Control-Request-Headers": "range"}
+    assert client.options(f"/files/{id}.1/calls.vcz/.zgroup", headers=origin).status_code == 204
+    whole = client.get(f"{DRS}/objects/{id}/access/https")
+    assert whole.status_code == 404, "a version as a whole has no bytes"
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from genomehub.errors import ConflictError, InputError, NotAllowedError, NotFoundError
 from genomehub.hub import models
 from genomehub.hub.access import duo
+from genomehub.hub.access.diseases import Diseases
 from genomehub.hub.access.duo import Use
 from genomehub.hub.access.gate import Action, Gate
 from genomehub.hub.access.principals import Principal, Role
@@ -382,7 +383,9 @@ def write_terms(
     session.flush()
 
 
-def matches(session: Session, request: models.AccessRequest, now: datetime) -> dict[str, duo.Match]:
+def matches(
+    session: Session, request: models.AccessRequest, now: datetime, tree: Diseases
+) -> dict[str, duo.Match]:
     """Return the match of a request with each of its data sets, by their uuid."""
     texts = documents(session, request.datasets)
     asked = duo.Asked(
@@ -392,6 +395,7 @@ def matches(session: Session, request: models.AccessRequest, now: datetime) -> d
         study=request.study.uuid,
         starts=request.submitted_at or now,
         until=request.until,
+        tree=tree,
     )
     return {
         dataset.uuid: duo.match(texts.get(dataset.id, {}).get("duo", []), terms_of(session, dataset), asked)

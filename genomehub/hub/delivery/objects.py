@@ -8,17 +8,20 @@ database, letter by letter; none is ever made into a path, so none leads out of 
 import dataclasses
 import hashlib
 import re
+import threading
 from collections.abc import Iterable
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from genomehub.errors import ResourceError
 from genomehub.hub import models
-from genomehub.hub.checksums import describe_files
+from genomehub.hub.checksums import checksum
 from genomehub.hub.database import Database
+from genomehub.hub.filing import keep_members
 from genomehub.hub.lookup import absolute_path
+from genomehub.hub.storage import Place, place_of
 
 _NAME = re.compile(r"([0-9a-f]{64})(?:\.([1-9]\d{0,4})((?:~[A-Za-z0-9._-]+)*))?")
 _PORTABLE = re.compile(r"[A-Za-z0-9._-]+")
@@ -124,6 +127,13 @@ class Objects:
         if parsed.number > len(files):
             return None
         file = files[parsed.number - 1]
+        if parsed.member:
+            row = self._session.get(models.FileMember, (file.id, parsed.member))
+            if row is not None:  # the many of a store are asked for one by one: no tree is made for each
+                last = PurePosixPath(parsed.member).name
+                return Object(name, last, entry, file, parsed.member, row.size_bytes, row.sha256, None)
+            if not self._is_folder(file, parsed.member):
+                return None
         part = self._file_part(entry, parsed.number, file, PurePosixPath(file.path).name)
         for step in filter(None, parsed.member.split("/")):
             inner = next((one for one in part.parts if one.name == step), None)
@@ -132,6 +142,13 @@ class Objects:
             part = inner
         bundle = part.parts if part.parts else None
         return Object(part.id, part.name, entry, file, parsed.member, part.size_bytes, part.sha256, bundle)
+
+    def _is_folder(self, file: models.File, member: str) -> bool:
+        listed = models.FileMember
+        below = select(listed.file_id).where(
+            listed.file_id == file.id, listed.name.startswith(f"{member}/", autoescape=True)
+        )
+        return self._session.scalar(below.limit(1)) is not None
 
     def _parts_of(self, entry: models.Entry, files: list[models.File]) -> tuple[Part, ...]:
         taken: set[str] = set()
@@ -177,42 +194,44 @@ def _portable(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]", "_", name) or "_"
 
 
+_listing = threading.Lock()
+
+
 def list_folders(database: Database, entry_digest: str) -> None:
-    """Read the folders of a version once, and keep what files are in them with their checksums.
+    """See that it is noted what files are in the folders of a version, with their checksums.
+
+    It is noted when a folder is registered. One that was not read then, or before this was done, is read now.
 
     Raises
     ------
     ResourceError
         A folder is no longer what was registered.
     """
+    if not _unlisted(database, entry_digest):
+        return
+    with _listing:  # who comes meanwhile waits, and need not read it too
+        for file_id, place, sha256 in _unlisted(database, entry_digest):
+            seen = checksum(place) if place.is_dir() else None
+            if seen is None or seen.sha256 != sha256:
+                raise ResourceError(f"{place}: is no longer what was registered. See: genomehub hub verify.")
+            with database.write() as session:
+                if session.get(models.FileMember, (file_id, seen.members[0].name)) is None:
+                    keep_members(session, session.get_one(models.File, file_id), seen.members)
+
+
+def _unlisted(database: Database, entry_digest: str) -> list[tuple[int, Place, str]]:
+    """Return number, place and checksum of the folders of a version whose files are not noted."""
     with database.read() as session:
         entry = session.scalar(select(models.Entry).where(models.Entry.digest == entry_digest))
         folders = [] if entry is None else [file for file in result_files(entry) if file.n_files is not None]
+        if not folders:
+            return []
         known = select(models.FileMember.file_id).where(
             models.FileMember.file_id.in_([file.id for file in folders])
         )
         listed = set(session.scalars(known.distinct()))
-        todo = [
-            # a folder lies in a file system: in an object store there are files only
-            (file.id, Path(absolute_path(database.location.folder, file)), file.sha256)
+        return [
+            (file.id, place_of(absolute_path(database.location.folder, file)), file.sha256)
             for file in folders
             if file.id not in listed
         ]
-    for file_id, path, sha256 in todo:
-        parts = sorted(part for part in path.rglob("*") if part.is_file())
-        records = describe_files(("part", part) for part in parts if part.stat().st_size)
-        sizes = {record.path: record for record in records}
-        rows, whole = [], hashlib.sha256()
-        for part in parts:
-            digest = sizes[part].sha256 if part in sizes else hashlib.sha256(b"").hexdigest()
-            name = part.relative_to(path).as_posix()
-            whole.update(f"{name}\0{digest}\n".encode())
-            rows.append((name, sizes[part].size_bytes if part in sizes else 0, digest))
-        if whole.hexdigest() != sha256:
-            raise ResourceError(f"{path}: is no longer what was registered. See: genomehub hub verify.")
-        with database.write() as session:
-            if session.get(models.FileMember, (file_id, rows[0][0])) is None:
-                session.add_all(
-                    models.FileMember(file_id=file_id, name=name, size_bytes=size, sha256=digest)
-                    for name, size, digest in rows
-                )

@@ -4,7 +4,6 @@ import dataclasses
 import hashlib
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
@@ -14,6 +13,7 @@ from genomehub.hub.checksums import Checksum
 from genomehub.hub.database import Database
 from genomehub.hub.intake.facts import Facts
 from genomehub.hub.records import FileRecord
+from genomehub.hub.storage import Place
 
 
 def _now() -> datetime:
@@ -26,7 +26,7 @@ class SeenFiles:
     def __init__(self, database: Database, clock: Callable[[], datetime] = _now) -> None:
         self._database, self._clock = database, clock
 
-    def recall(self, path: Path, stamp: str) -> Checksum | None:
+    def recall(self, path: Place, stamp: str) -> Checksum | None:
         """Return the checksum of a file that is unchanged since it was read."""
         with self._database.read() as session:
             seen = session.get(models.SeenFile, _place(path))
@@ -34,7 +34,7 @@ class SeenFiles:
                 return None
             return Checksum(seen.size_bytes, seen.sha256, seen.n_files, seen.md5)
 
-    def keep(self, path: Path, stamp: str, seen: Checksum) -> None:
+    def keep(self, path: Place, stamp: str, seen: Checksum) -> None:
         """Remember it."""
         row = models.SeenFile(
             place=_place(path), stamp=stamp, size_bytes=seen.size_bytes, sha256=seen.sha256, md5=seen.md5,
@@ -65,5 +65,5 @@ def keep_contents(
         session.flush()
 
 
-def _place(path: Path) -> str:
+def _place(path: Place) -> str:
     return hashlib.sha256(str(path).encode()).hexdigest()

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from genomehub.hub import models
 from genomehub.hub.access import requests
+from genomehub.hub.access.diseases import Diseases
 from genomehub.hub.access.duo import Match, Terms
 from genomehub.hub.access.gate import Gate
 from genomehub.hub.access.principals import Principal
@@ -137,10 +138,12 @@ class RequestView:
         return [one for one in self.datasets if one.mine and one.verdict is None] if waits else []
 
 
-def view(session: Session, gate: Gate, request: models.AccessRequest, now: datetime) -> RequestView:
+def view(
+    session: Session, gate: Gate, request: models.AccessRequest, now: datetime, tree: Diseases
+) -> RequestView:
     """Return a request with what helps to judge it."""
     names, decided = titles(session, request.datasets), requests.verdicts(session, request)
-    found, mine = requests.matches(session, request, now), requests.decides(gate, request)
+    found, mine = requests.matches(session, request, now, tree), requests.decides(gate, request)
     clock = requests.decision_clock(session, request, now)
     lead = leads(request.study, gate.principal)
     return RequestView(

@@ -135,6 +135,9 @@ class Settings(BaseSettings):
         None, description="file of the keys that sign visas and seals; by default made beside the secret"
     )
     seal_seconds: float = Field(60, gt=0, description="how often the event log's head is signed")
+    mondo: Path | None = Field(
+        None, description="mondo.obo of another release than the one that comes with the program"
+    )
     visa_seconds: int = Field(3600, gt=0, description="how long a visa of ours holds at most")
     visa_issuers: list[TrustedIssuer] = Field(
         [], description="issuers of GA4GH visas that are trusted: issuer, jwks_uri, sources, by, broker"

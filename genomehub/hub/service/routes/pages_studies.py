@@ -71,7 +71,7 @@ def _asked_and_given(
         (permit, permits.state_of(permit, now), asking.titles(session, permit.datasets)) for permit in given
     ]
     return {
-        "requests": [asking.view(session, gate, request, now) for request in asked],
+        "requests": [asking.view(session, gate, request, now, hub.diseases) for request in asked],
         "permits": lines,
         "more": max(n_asked, n_given) > first + PER_PAGE,
     }
@@ -294,7 +294,7 @@ def _shown_request(
     now, found = hub.clock(), _request(session, hub, reader, uuid)
     gate = Gate(session, reader.principal, now)
     permit = session.scalar(select(models.Permit).where(models.Permit.request_id == found.id))
-    view = asking.view(session, gate, found, now)
+    view = asking.view(session, gate, found, now, hub.diseases)
     return page(
         reader, "request.html", 422 if fault else 200, view=view, request=found, permit=permit, done=done,
         permit_state=None if permit is None else permits.state_of(permit, now), fault=fault,
@@ -320,8 +320,8 @@ def inbox(hub: HubDependency, reader: ReaderDependency, number: Number = 1, done
         decided, n_decided = requests.decided_requests(session, who, PER_PAGE, first)
         return page(
             reader, "inbox.html", done=done, number=number, more=max(n_waiting, n_decided) > first + PER_PAGE,
-            waiting=[asking.view(session, gate, each, now) for each in waiting],
-            decided=[asking.view(session, gate, each, now) for each in decided],
+            waiting=[asking.view(session, gate, each, now, hub.diseases) for each in waiting],
+            decided=[asking.view(session, gate, each, now, hub.diseases) for each in decided],
         )  # fmt: skip
 
 

@@ -363,7 +363,7 @@ def decide_request(hub: HubDependency, who: PersonDependency, uuid: Uuid, wanted
     with hub.database.write() as session:
         gate = Gate(session, who, now)
         request = requests.find_request(session, gate, uuid)
-        advice = requests.matches(session, request, now)
+        advice = requests.matches(session, request, now, hub.diseases)
         ruling = Ruling(**wanted.model_dump())
         decided, permit = requests.decide(session, gate, request, ruling, now)
         for dataset in decided:
@@ -384,7 +384,7 @@ def match_request(hub: HubDependency, who: PersonDependency, uuid: Uuid) -> dict
     with hub.database.read() as session:
         gate = Gate(session, who, hub.clock())
         request = requests.find_request(session, gate, uuid)
-        return requests.matches(session, request, hub.clock())
+        return requests.matches(session, request, hub.clock(), hub.diseases)
 
 
 # ------------------------------------------------------------------------------------------- DUO, terms
