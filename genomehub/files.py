@@ -13,7 +13,8 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-from genomehub.errors import InputError, NotFoundError, ResourceError
+import genomehub
+from genomehub.errors import InputError, NotFoundError, ResourceError, StoreError
 
 _DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
@@ -148,3 +149,20 @@ def size_bytes(path: str | os.PathLike[str]) -> int:
     if path.is_dir():
         return sum(p.stat().st_size for p in path.rglob("*") if p.is_file())
     return path.stat().st_size
+
+
+def workflow_directory() -> Path:
+    """Return the folder of the Snakefile: inside an installed package, or beside it in a checkout.
+
+    Raises
+    ------
+    StoreError
+        The installation is damaged.
+    """
+    package = Path(genomehub.__file__).parent
+    for folder in (package / "workflows", package.parent / "workflows"):
+        if (folder / "Snakefile").is_file():
+            return folder
+    raise StoreError(
+        f"{package / 'workflows'}: the workflow is missing from this installation. Install genomehub again."
+    )

@@ -152,6 +152,9 @@ CALLS |= {
 for _name in _DATASETS:
     CALLS |= {
         f"GET /api/datasets/{{uuid}} [{_name}]": _about(_name),
+        f"GET /api/datasets/{{uuid}} [{_name} crate]": Call(
+            {"uuid": f"{{{_name}}}"}, query={"format": "rocrate-zip"}
+        ),
         f"GET /api/datasets/{{uuid}}/versions [{_name}]": _about(_name),
         f"GET /api/datasets/{{uuid}}/difference [{_name}]": Call(
             {"uuid": f"{{{_name}}}"}, query={"first": "1", "second": "1"}

@@ -11,6 +11,7 @@ import re
 import threading
 from collections.abc import Iterable
 from pathlib import PurePosixPath
+from urllib.parse import quote, urlsplit
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -67,8 +68,7 @@ class Object:
     @property
     def media_type(self) -> str:
         """Of its bytes."""
-        kind = "" if self.file is None or self.member else self.file.kind
-        return _MEDIA_TYPES.get(kind, "application/octet-stream")
+        return media_type_of("" if self.file is None or self.member else self.file.kind)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,6 +91,20 @@ member='call_genotype/0.0')
     if found is None:
         return None
     return Name(found[1], int(found[2]) if found[2] else None, (found[3] or "")[1:].replace("~", "/"))
+
+
+def media_type_of(kind: str) -> str:
+    """Return the media type under which a kind of file is given out."""
+    return _MEDIA_TYPES.get(kind, "application/octet-stream")
+
+
+def uri_of(hub: str, name: str) -> str:
+    """Return the DRS URI of an object of the hub at an address.
+
+    >>> uri_of("https://hub.example.org", "0" * 4 + ".2~call_genotype")
+    'drs://hub.example.org/0000.2~call_genotype'
+    """
+    return f"drs://{urlsplit(hub).netloc}/{quote(name, safe='~')}"
 
 
 def find_entry(session: Session, name: str) -> models.Entry | None:

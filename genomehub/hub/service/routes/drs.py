@@ -456,8 +456,7 @@ def _summary(ids: list[str], found: list[Any]) -> Summary:
 
 
 def _uri(hub: Hub, id: str) -> str:
-    host = hub.settings.public_url.partition("://")[2].partition("/")[0]
-    return f"drs://{host}/{quote(id, safe='~')}"
+    return objects.uri_of(hub.settings.public_url, id)
 
 
 def _host(hub: Hub) -> str:
