@@ -15,7 +15,7 @@ from genomehub.hub import models
 from genomehub.hub.access.studies import leave
 from genomehub.hub.notices import occasions, outbox
 from genomehub.hub.pages.letters import LETTERS
-from genomehub.hub.service.postman import look_round, posting
+from genomehub.hub.service.postman import look_round, mail_server, posting
 
 UNTIL = "2027-06-30T00:00:00Z"
 
@@ -209,6 +209,23 @@ def test_outbox__stays_empty_without_a_mail_server(sqlite_world):
     assert waiting(sqlite_world) == ([], {})
     with posting(sqlite_world.hub):
         assert "postman" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_outbox__forgets_what_was_sent_long_ago(sqlite_world, server):
+    mailing(sqlite_world, server)
+    asked(sqlite_world)
+    post(sqlite_world)
+    for days, n_kept in ((399, 1), (2, 0)):
+        sqlite_world.clock.turn(days=days)
+        look_round(sqlite_world.hub)
+        with sqlite_world.hub.database.read() as session:
+            assert session.query(models.Notice).count() == n_kept
+
+
+def test_settings__a_password_is_not_shown(sqlite_world, server):
+    secret = {"mail_user": "hub", "mail_password": SecretStr("a password"), "mail_security": "tls"}
+    mailing(sqlite_world, server, **secret)
+    assert "a password" not in repr(mail_server(sqlite_world.hub.settings))
 
 
 def test_outbox__nothing_without_the_change(sqlite_world, server):

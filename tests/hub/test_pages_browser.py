@@ -332,7 +332,7 @@ def test_phone__nothing_is_wider_than_the_screen(hub, visit, path):
     page = watch.open("/fr" + filled(world, path))
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
     small = page.evaluate(
-        "[...document.querySelectorAll('button, .button, input:not([type=hidden]):not([type=checkbox])')]"
+        "[...document.querySelectorAll('button, .button, input:not([type=hidden], [type=checkbox], [type=radio])')]"
         ".filter(e => e.offsetParent && e.getBoundingClientRect().height < 28).map(e => "
         "e.outerHTML.slice(0, 80))"
     )

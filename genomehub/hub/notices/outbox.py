@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import Select, delete, exists, select
+from sqlalchemy import ColumnElement, Select, delete, exists, or_, select
 from sqlalchemy.orm import Session
 
 from genomehub.hub import models
@@ -88,8 +88,16 @@ def drop(notice: models.Notice, why: str, now: datetime) -> None:
     notice.given_up_at, notice.failure = now, why
 
 
+def has_old(session: Session, now: datetime) -> bool:
+    """Tell whether letters were sent or given up long ago."""
+    return bool(session.scalar(select(exists().where(_old(now)))))
+
+
 def forget(session: Session, now: datetime) -> None:
     """Remove letters that were sent or given up long ago."""
+    session.execute(delete(models.Notice).where(_old(now)))
+
+
+def _old(now: datetime) -> ColumnElement[bool]:
     notice, before = models.Notice, now - REMEMBERED
-    done = (notice.sent_at < before) | (notice.given_up_at < before)
-    session.execute(delete(notice).where(done))
+    return or_(notice.sent_at < before, notice.given_up_at < before)

@@ -48,7 +48,7 @@ class MailServer:
     port: int
     security: Security
     user: str | None
-    password: str | None
+    password: str | None = dataclasses.field(repr=False)
     sender: str
     reply_to: str
     site: str

@@ -43,10 +43,10 @@ def mail_server(settings: Settings) -> MailServer | None:
 
 
 def look_round(hub: "Hub") -> None:
-    """Put warnings of permits that end soon into the outbox."""
+    """Put warnings of permits that end soon into the outbox, and forget what was sent long ago."""
     now, days = hub.clock(), hub.settings.permit_warning_days
     with hub.database.read() as session:
-        if not occasions.unwarned(session, days, now):
+        if not (occasions.unwarned(session, days, now) or outbox.has_old(session, now)):
             return
     with hub.database.write() as session:
         occasions.warn(session, days, now)
