@@ -104,7 +104,7 @@ def days_of(since: str, until: str) -> Days:
         except ValueError:
             fault = N_("“%(day)s” is no day; write it like 2026-11-28. The list is shown without it.")
             return Days(fault=fault, said={"day": text[:40]}, wrong=(name,))
-    found = Days(**days)
+    found = Days(days.get("since"), days.get("until"))
     if found.since is not None and found.until is not None and found.since > found.until:
         fault = N_("The first day is after the last; exchange them. The list is shown without them.")
         return dataclasses.replace(found, fault=fault, wrong=("since", "until"))
