@@ -13,7 +13,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from builders.access import ROLES, STATES, permit_state, populate, probe
+from builders.access import ROLES, STATES, permit_state, populate, probe, waiting_extension
 from builders.descriptions import trio
 from builders.hub import World, hub_world
 from builders.uploads import OCTETS, TUS, begin, metadata
@@ -79,6 +79,11 @@ CALLS: dict[str, Call] = {
     "DELETE /api/permits/{uuid}/people/{person}": _about("permit", person="{member}"),
     "POST /api/permits/{uuid}/extend": _about("permit", {"ends": UNTIL}),
     "POST /api/permits/{uuid}/withdraw": _about("permit", {"reason": "Enough"}),
+    "PUT /api/account/notices": Call(json={"wanted": True, "language": "fr"}),
+    "GET /api/permits/{uuid}/extensions": _about("permit"),
+    "POST /api/permits/{uuid}/extensions": _about("permit", {"until": UNTIL, "reason": "It goes on"}),
+    "POST /api/extensions/{uuid}/decision": _about("extension", {"granted": True, "reason": "Good"}),
+    "POST /api/extensions/{uuid}/cancel": _about("extension"),
     "POST /api/people": Call(json={"name": "Ada", "email": "ada@hub.test"}),
     "GET /api/people/{uuid}": _about("colleague"),
     "POST /api/people/{uuid}/roles": _about("colleague", {"role": "holder", "project": "genomes"}),
@@ -119,6 +124,12 @@ CALLS |= {
     **{f"GET /requests/new [{name}]": Call(query={"dataset": f"{{{name}}}"}) for name in _DATASETS},
     "POST /requests/new": Call(form=_ASKED),
     "POST /permits/{uuid}/withdraw": _form("permit", {"reason": "Enough"}),
+    "GET /permits/{uuid}": _about("permit"),
+    "POST /permits/{uuid}/end": _form("permit", {"ends": UNTIL[:10]}),
+    "POST /permits/{uuid}/extensions": _form("permit", {"until": UNTIL[:10], "reason": "The trial goes on."}),
+    "POST /extensions/{uuid}/decision": _form("extension", {**_WORDS, "ends": UNTIL[:10]}),
+    "POST /extensions/{uuid}/cancel": _form("extension", {}),
+    "POST /account/notices": Call(form={"notices": "fr"}),
     "GET /people/{uuid}": _about("colleague"),
     "POST /people/{uuid}/roles": _form("colleague", {"role": "auditor", "change": "give"}),
     "POST /people/{uuid}/state": _form("colleague", {"change": "disable"}),
@@ -126,6 +137,8 @@ CALLS |= {
     "POST /datasets/{uuid}/describe [open-door]": _form("open-door", {"title.en": "New", "action": "save"}),
     "POST /datasets/{uuid}/withdraw [open-door]": _form("open-door", {"reason": "an error"}),
     **{f"GET /datasets/{{uuid}}/describe [{name}]": _about(name) for name in _DATASETS},
+    **{f"GET /datasets/{{uuid}}/terms [{name}]": _about(name) for name in _DATASETS},
+    "POST /datasets/{uuid}/terms [open-door]": _form("open-door", {"duo": "DUO:0000042"}),
     **{f"GET /browser [{name}]": Call(query={"dataset": f"{{{name}}}"}) for name in _DATASETS},
 }
 for _state in ("draft", "submitted"):
@@ -311,7 +324,7 @@ def fill(value: object, given: dict[str, str]) -> object:
 
 
 def prepare(world: World, state: str) -> Prepared:
-    given = populate(world) | {"nothing file": f"{'0' * 64}.1"}
+    given = populate(world) | {"nothing file": f"{'0' * 64}.1", "extension": waiting_extension(world)}
     permit_state(world, state)
     with world.hub.database.read() as session:
         for name in ("open-door", "back-room"):

@@ -293,6 +293,23 @@ def decide(
     return wanted, _close(session, gate, request, ruling, now)
 
 
+def stewards_of(session: Session, datasets: Iterable[models.Dataset]) -> Sequence[models.Person]:
+    """Return who decides about any of the data sets."""
+    grant, projects = models.RoleGrant, {dataset.project_id for dataset in datasets}
+    found = (
+        select(models.Person)
+        .join(grant, grant.person_id == models.Person.id)
+        .where(
+            grant.role == Role.STEWARD.value,
+            or_(grant.project_id.is_(None), grant.project_id.in_(projects)),
+            models.Person.disabled_at.is_(None),
+        )
+        .distinct()
+        .order_by(models.Person.id)
+    )
+    return session.scalars(found).all()
+
+
 def verdicts(session: Session, request: models.AccessRequest) -> dict[int, models.AccessVerdict]:
     """Return what has been decided, by the data set's number."""
     found = select(models.AccessVerdict).where(models.AccessVerdict.request_id == request.id)

@@ -18,6 +18,7 @@ from genomehub.hub.access.principals import Principal
 from genomehub.hub.catalogue import Catalogue
 from genomehub.hub.database import Database, Tuning
 from genomehub.hub.filing import EventLog
+from genomehub.hub.notices.occasions import Occasions
 from genomehub.hub.service.desk import AccessDesk, open_desk
 from genomehub.hub.service.settings import Settings
 
@@ -78,6 +79,10 @@ class Hub:
     ) -> None:
         """Append to the event log what a principal did or was refused; the session holds the write lock."""
         EventLog(session, principal.actor, self.clock()).append(action, dataset, entry, detail)
+
+    def tell(self, session: Session, by: Principal) -> Occasions:
+        """Return what puts letters about a change into the outbox: with the change, or not at all."""
+        return Occasions(session, by, self.clock(), on=self.settings.mail_server is not None)
 
 
 def open_hub(settings: Settings, clock: Callable[[], datetime] = now_utc, tries: Path | None = None) -> Hub:
