@@ -275,7 +275,7 @@ class CallConfig:
     phase_quality: int = 20
     low_quality: float = 10.4
     low_depth: int = 3
-    high_depth: float = 6.0
+    high_depth: float = 5.0
     strand_bias_snv: float = 60.0
     strand_bias_indel: float = 200.0
     low_mapping_quality: float = 30.0
