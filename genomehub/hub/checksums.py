@@ -17,7 +17,7 @@ from typing import Protocol, TypeVar
 
 from genomehub.errors import InputError, NotFoundError
 from genomehub.files import size_bytes
-from genomehub.hub.records import FileRecord
+from genomehub.hub.records import FileRecord, MemberRecord
 from genomehub.types import NoProgress, Progress
 
 _CHUNK_BYTES = 1 << 20
@@ -32,12 +32,13 @@ Advance = Callable[[int], None]
 
 @dataclasses.dataclass(frozen=True)
 class Checksum:
-    """Size in bytes, SHA-256; for a folder the number of its files, for a file its MD5 if it was made."""
+    """Size in bytes, SHA-256; for a folder its files and their number, for a file its MD5 if it was made."""
 
     size_bytes: int
     sha256: str
     n_files: int | None
     md5: str | None = dataclasses.field(default=None, compare=False)
+    members: tuple[MemberRecord, ...] = dataclasses.field(default=(), compare=False, repr=False)
 
 
 class Memory(Protocol):
@@ -62,13 +63,19 @@ def checksum(path: Path, advance: Advance = lambda n_bytes: None, *, md5: bool =
         other = hashlib.md5(usedforsecurity=False) if md5 else None
         size, digest = _file_checksum(path, advance, other)
         return Checksum(size, digest, None, other.hexdigest() if other else None)
-    parts = sorted(part for part in path.rglob("*") if part.is_file())
-    total, folder = 0, hashlib.sha256()
-    for part in parts:
-        size, digest = _file_checksum(part, advance)
-        total += size
-        folder.update(f"{part.relative_to(path).as_posix()}\0{digest}\n".encode())
-    return Checksum(total, folder.hexdigest(), len(parts))
+    members = []
+    folder = hashlib.sha256()
+    for part in files_of(path):
+        member = MemberRecord(part.relative_to(path).as_posix(), *_file_checksum(part, advance))
+        members.append(member)
+        folder.update(f"{member.name}\0{member.sha256}\n".encode())
+    total = sum(member.size_bytes for member in members)
+    return Checksum(total, folder.hexdigest(), len(members), None, tuple(members))
+
+
+def files_of(path: Path) -> list[Path]:
+    """Return the files of a folder in the order of its checksum; of a file, itself."""
+    return sorted(part for part in path.rglob("*") if part.is_file()) if path.is_dir() else [path]
 
 
 def _file_checksum(path: Path, advance: Advance, other: "hashlib._Hash | None" = None) -> tuple[int, str]:
@@ -95,9 +102,8 @@ def stamp_of(path: Path) -> tuple[str, bool]:
     Size, number (inode) and times of change of each file: the time of the last change of the inode cannot be
     set by programs, so content does not change behind the same stamp, once a file has settled.
     """
-    parts = sorted(part for part in path.rglob("*") if part.is_file()) if path.is_dir() else [path]
     newest, digest = 0.0, hashlib.sha256()
-    for part in parts:
+    for part in files_of(path):
         state = part.stat()
         newest = max(newest, state.st_ctime, state.st_mtime)
         facts = (state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino, state.st_dev)
@@ -146,7 +152,7 @@ def describe_files(
             seen = _recalled(path, advance, memory)
         except OSError as error:
             raise InputError(f"{path}: cannot be read ({error.strerror}). Check its permissions.") from error
-        return FileRecord(kind, path, seen.size_bytes, seen.sha256, seen.n_files, seen.md5)
+        return FileRecord(kind, path, seen.size_bytes, seen.sha256, seen.n_files, seen.md5, seen.members)
 
     with Reader("checksums", sum(sizes), threads=threads, progress=progress) as reader:
         return tuple(reader.map(describe, todo))

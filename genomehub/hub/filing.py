@@ -19,7 +19,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from genomehub.errors import ConfigError, InputError
-from genomehub.hub import models
+from genomehub.hub import contents, models
 from genomehub.hub.database import Change
 from genomehub.hub.identity import data_digest, entry_digest, event_digest, provenance_digest
 from genomehub.hub.lookup import find_entry
@@ -137,7 +137,9 @@ def file_result(
     _describe(log, dataset, result)
     known = session.scalar(select(models.Entry).where(models.Entry.digest == digests["digest"]))
     if known is not None:
-        return known, _file_again(session, log, known, folder, result, digests["provenance_digest"])
+        outcome = _file_again(session, log, known, folder, result, digests["provenance_digest"])
+        contents.keep(session, result.files, now)
+        return known, outcome
     entry = _new_entry(session, dataset, result, digests, actor, now)
     entry.samples.extend(samples)
     entry.parents.extend(parents)
@@ -147,6 +149,7 @@ def file_result(
     session.add(entry)
     session.flush()
     _measure(session, entry, result)
+    contents.keep(session, result.files, now)
     log.append("register", dataset, entry, {"version": entry.version, **digests})
     return entry, "registered"
 

@@ -14,6 +14,15 @@ DEFAULT_PROJECT = "default"
 
 
 @dataclasses.dataclass(frozen=True)
+class MemberRecord:
+    """A file within a folder; name : relative to the folder, with slashes."""
+
+    name: str
+    size_bytes: int
+    sha256: str
+
+
+@dataclasses.dataclass(frozen=True)
 class FileRecord:
     """A file or folder with its checksum (see ``hub/checksums.py``).
 
@@ -23,6 +32,7 @@ class FileRecord:
     sha256 : hexadecimal, of the content; of a folder over its sorted names and contents
     n_files : how many files the folder holds; None for a plain file
     md5 : hexadecimal, of a file that was just read; the catalogue keeps it in ``file_content``
+    members : files of a folder that was just read; the catalogue keeps them in ``file_member``
     """
 
     kind: str
@@ -31,6 +41,7 @@ class FileRecord:
     sha256: str
     n_files: int | None = None
     md5: str | None = dataclasses.field(default=None, compare=False)
+    members: tuple[MemberRecord, ...] = dataclasses.field(default=(), compare=False, repr=False)
 
 
 @dataclasses.dataclass(frozen=True)

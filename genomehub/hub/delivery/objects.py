@@ -9,16 +9,13 @@ import dataclasses
 import hashlib
 import re
 from collections.abc import Iterable
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from genomehub.errors import ResourceError
 from genomehub.hub import models
-from genomehub.hub.checksums import describe_files
-from genomehub.hub.database import Database
-from genomehub.hub.lookup import absolute_path
 
 _NAME = re.compile(r"([0-9a-f]{64})(?:\.([1-9]\d{0,4})((?:~[A-Za-z0-9._-]+)*))?")
 _PORTABLE = re.compile(r"[A-Za-z0-9._-]+")
@@ -49,6 +46,7 @@ class Object:
 
     file : None for a version as a whole
     member : name within the folder that ``file`` is; "" for the folder or file itself
+    md5 : of a file, if it is known; of a file within a folder it is not made
     parts : of a bundle; None for one with bytes of its own
     """
 
@@ -59,6 +57,7 @@ class Object:
     member: str
     size_bytes: int
     sha256: str
+    md5: str | None
     parts: tuple[Part, ...] | None
 
     @property
@@ -104,13 +103,19 @@ def result_files(entry: models.Entry) -> list[models.File]:
 
 
 class Objects:
-    """Objects of one session; folders must have been listed before (``list_folders``)."""
+    """Objects of one session."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
 
     def find(self, name: str) -> Object | None:
-        """Return the object of a name, None if there is none."""
+        """Return the object of a name, None if there is none.
+
+        Raises
+        ------
+        ResourceError
+            It is a folder whose files are not listed.
+        """
         parsed, entry = parse_name(name), find_entry(self._session, name)
         if parsed is None or entry is None:
             return None
@@ -119,19 +124,29 @@ class Objects:
             parts = self._parts_of(entry, files)
             return Object(
                 entry.digest, _portable(f"{entry.dataset.name}.v{entry.version}"), entry, None, "",
-                sum(part.size_bytes for part in parts), _together(parts), parts,
+                sum(part.size_bytes for part in parts), _together(parts), None, parts,
             )  # fmt: skip
         if parsed.number > len(files):
             return None
         file = files[parsed.number - 1]
+        if parsed.member and (inner := self._session.get(models.FileMember, (file.id, parsed.member))):
+            named = PurePosixPath(parsed.member).name
+            return Object(name, named, entry, file, parsed.member, inner.size_bytes, inner.sha256, None, None)
         part = self._file_part(entry, parsed.number, file, PurePosixPath(file.path).name)
         for step in filter(None, parsed.member.split("/")):
-            inner = next((one for one in part.parts if one.name == step), None)
-            if inner is None:
+            found = next((one for one in part.parts if one.name == step), None)
+            if found is None:
                 return None
-            part = inner
+            part = found
         bundle = part.parts if part.parts else None
-        return Object(part.id, part.name, entry, file, parsed.member, part.size_bytes, part.sha256, bundle)
+        return Object(
+            part.id, part.name, entry, file, parsed.member, part.size_bytes, part.sha256,
+            self._md5(file) if bundle is None else None, bundle,
+        )  # fmt: skip
+
+    def _md5(self, file: models.File) -> str | None:
+        of_content = models.FileContent.sha256 == file.sha256
+        return self._session.scalar(select(models.FileContent.md5).where(of_content))
 
     def _parts_of(self, entry: models.Entry, files: list[models.File]) -> tuple[Part, ...]:
         taken: set[str] = set()
@@ -149,6 +164,11 @@ class Objects:
             return Part(_portable(name), name_of, file.size_bytes, file.sha256)
         members = select(models.FileMember).where(models.FileMember.file_id == file.id)
         rows = [(row.name, row.size_bytes, row.sha256) for row in self._session.scalars(members)]
+        if not rows:
+            raise ResourceError(
+                f"{file.path}: an earlier version has registered this folder, and not listed its files. "
+                "Have it done: genomehub hub checksums."
+            )
         return _tree(_portable(name), name_of, rows)
 
 
@@ -175,44 +195,3 @@ def _together(parts: Iterable[Part]) -> str:
 
 def _portable(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]", "_", name) or "_"
-
-
-def list_folders(database: Database, entry_digest: str) -> None:
-    """Read the folders of a version once, and keep what files are in them with their checksums.
-
-    Raises
-    ------
-    ResourceError
-        A folder is no longer what was registered.
-    """
-    with database.read() as session:
-        entry = session.scalar(select(models.Entry).where(models.Entry.digest == entry_digest))
-        folders = [] if entry is None else [file for file in result_files(entry) if file.n_files is not None]
-        known = select(models.FileMember.file_id).where(
-            models.FileMember.file_id.in_([file.id for file in folders])
-        )
-        listed = set(session.scalars(known.distinct()))
-        todo = [
-            # a folder lies in a file system: in an object store there are files only
-            (file.id, Path(absolute_path(database.location.folder, file)), file.sha256)
-            for file in folders
-            if file.id not in listed
-        ]
-    for file_id, path, sha256 in todo:
-        parts = sorted(part for part in path.rglob("*") if part.is_file())
-        records = describe_files(("part", part) for part in parts if part.stat().st_size)
-        sizes = {record.path: record for record in records}
-        rows, whole = [], hashlib.sha256()
-        for part in parts:
-            digest = sizes[part].sha256 if part in sizes else hashlib.sha256(b"").hexdigest()
-            name = part.relative_to(path).as_posix()
-            whole.update(f"{name}\0{digest}\n".encode())
-            rows.append((name, sizes[part].size_bytes if part in sizes else 0, digest))
-        if whole.hexdigest() != sha256:
-            raise ResourceError(f"{path}: is no longer what was registered. See: genomehub hub verify.")
-        with database.write() as session:
-            if session.get(models.FileMember, (file_id, rows[0][0])) is None:
-                session.add_all(
-                    models.FileMember(file_id=file_id, name=name, size_bytes=size, sha256=digest)
-                    for name, size, digest in rows
-                )

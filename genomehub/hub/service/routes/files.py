@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Path, Request, Response
 
 from genomehub.hub.access.principals import Principal
-from genomehub.hub.delivery.objects import Objects, find_entry, list_folders, parse_name
+from genomehub.hub.delivery.objects import Objects, find_entry
 from genomehub.hub.delivery.ranges import pieces
 from genomehub.hub.delivery.regions import RangeError
 from genomehub.hub.delivery.spans import parse_span
@@ -84,9 +84,6 @@ def _answer(
     with contextlib.ExitStack() as stack:
         with hub.database.read() as session:
             access = allowed(hub, session, principal, find_entry(session, id), id)
-        parsed = parse_name(id)
-        if parsed is not None and parsed.member:
-            list_folders(hub.database, parsed.digest)
         with hub.database.read() as session:
             found = Objects(session).find(id)
             if found is None or found.file is None or found.parts is not None:
