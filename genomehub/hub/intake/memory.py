@@ -5,6 +5,7 @@ import hashlib
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
@@ -45,7 +46,7 @@ class SeenFiles:
 
     def keep(self, path: Path, stamp: str, seen: Checksum) -> None:
         """Remember it."""
-        shared = {"stamp": stamp, "md5": None, "n_files": None, "seen_at": self._clock()}
+        shared: dict[str, Any] = {"stamp": stamp, "md5": None, "n_files": None, "seen_at": self._clock()}
         rows = [
             {**shared, "place": _place(path / one.name), "size_bytes": one.size_bytes, "sha256": one.sha256}
             for one in seen.members
