@@ -13,7 +13,7 @@ JUDGE_PACKAGES := samtools bcftools tabix bwa picard-tools r-base-core art-nextg
                   chromium r-cran-httr2 r-cran-jsonlite
 PYTEST ?= -n 2 --dist loadfile
 
-.PHONY: help demo hub test lint format bench openapi vendor judges clean distclean
+.PHONY: help demo hub test lint format bench openapi vendor notebooks judges clean distclean
 
 help: ## show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -43,6 +43,9 @@ bench: $(VENV)/.development ## turnaround per genome, appended to benchmarks/
 
 vendor: $(BIN)/python ## parts of pages that others wrote, anew from npm
 	$(BIN)/python .ci/vendor.py
+
+notebooks: $(BIN)/python ## docs/notebooks for Jupyter, from their Markdown
+	$(BIN)/python .ci/notebooks.py
 
 openapi: $(VENV)/.development ## ask every operation of the hub's API 500 times, on both databases
 	$(BIN)/python benchmarks/hub_openapi.py --examples $(or $(EXAMPLES),500)

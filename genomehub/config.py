@@ -182,6 +182,8 @@ class CallConfig:
     merge_distance : active places closer than this share a region
     max_region : longer regions are cut
     max_tract : a region grows over the tandem repeats it touches, at most so far on each side
+    max_unit, min_copy : it grows over repeats of units of more than 8 bp, too, and is assembled then: longest
+        unit, bp; matching bases, less three times the differing ones, that make a copy
     Haplotypes and likelihoods
     flank : bp around a region within which reads are compared
     max_haplotypes : candidates of one region, the reference among them; assembled ones come on top
@@ -241,9 +243,11 @@ class CallConfig:
     merge_distance: int = 25
     max_region: int = 200
     max_tract: int = 100
+    max_unit: int = 80
+    min_copy: int = 15
     flank: int = 60
     max_haplotypes: int = 24
-    assembly_kmers: tuple[int, ...] = (15, 25, 35, 45, 55, 75, 95)
+    assembly_kmers: tuple[int, ...] = (15, 25, 35, 45, 55, 65, 75, 85, 95)
     assembly_flank: int = 100
     max_paths: int = 8
     clip_reach: int = 20
@@ -271,7 +275,7 @@ class CallConfig:
     phase_quality: int = 20
     low_quality: float = 10.4
     low_depth: int = 3
-    high_depth: float = 6.0
+    high_depth: float = 5.0
     strand_bias_snv: float = 60.0
     strand_bias_indel: float = 200.0
     low_mapping_quality: float = 30.0

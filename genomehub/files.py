@@ -13,7 +13,8 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-from genomehub.errors import InputError, NotFoundError, ResourceError
+import genomehub
+from genomehub.errors import InputError, NotFoundError, ResourceError, StoreError
 
 _DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
@@ -110,14 +111,16 @@ def _publish(temporary: Path, path: Path) -> None:
     temporary.replace(path)
 
 
-def forget_pages(path: str | os.PathLike[str]) -> None:
+def forget_pages(path: str | os.PathLike[str], n_bytes: int = 0) -> None:
     """Put a file on the disk and out of the memory that caches it; where that is not possible, do nothing.
+
+    ``n_bytes`` are forgotten from the beginning; 0 means all.
 
     Written files are cached in small pages. A mapping that asks for huge ones gets them when it reads anew.
     """
     with Path(path).open("rb") as handle, contextlib.suppress(OSError, AttributeError):
         os.fsync(handle.fileno())
-        os.posix_fadvise(handle.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+        os.posix_fadvise(handle.fileno(), 0, n_bytes, os.POSIX_FADV_DONTNEED)
 
 
 def remove(path: Path) -> None:
@@ -146,3 +149,20 @@ def size_bytes(path: str | os.PathLike[str]) -> int:
     if path.is_dir():
         return sum(p.stat().st_size for p in path.rglob("*") if p.is_file())
     return path.stat().st_size
+
+
+def workflow_directory() -> Path:
+    """Return the folder of the Snakefile: inside an installed package, or beside it in a checkout.
+
+    Raises
+    ------
+    StoreError
+        The installation is damaged.
+    """
+    package = Path(genomehub.__file__).parent
+    for folder in (package / "workflows", package.parent / "workflows"):
+        if (folder / "Snakefile").is_file():
+            return folder
+    raise StoreError(
+        f"{package / 'workflows'}: the workflow is missing from this installation. Install genomehub again."
+    )

@@ -53,6 +53,7 @@ def serve(config: Path | None, initialise: bool, check: bool, as_json: bool, **g
         _initialise(settings.catalogue)
     if check:
         _check(settings)
+        _greet_mail_server(settings)
         return
     export(config, options)
     _serve(settings, config, options)
@@ -98,6 +99,21 @@ def _check(settings: Any) -> None:
     from genomehub.hub.service.context import open_hub
 
     open_hub(settings).catalogue.close()
+
+
+def _greet_mail_server(settings: Any) -> None:
+    """Warn if the mail server does not answer; letters then wait, and nothing else does."""
+    import smtplib
+
+    from genomehub.hub.service.postman import mail_server
+
+    server = mail_server(settings)
+    if server is None:
+        return
+    try:
+        server.connect().quit()
+    except (OSError, smtplib.SMTPException) as error:
+        click.echo(f"genomehub: warning: mail server {server.host}:{server.port}: {error}", err=True)
 
 
 def _print_settings(settings: Any, config: Path | None, options: dict[str, Any], as_json: bool) -> None:

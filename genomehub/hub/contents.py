@@ -4,7 +4,6 @@ Both are made in the pass that makes the SHA-256 (``checksums``), and kept when 
 earlier version has filed without them gets them by ``complete``: no request reads a file for its checksum.
 """
 
-import contextlib
 import dataclasses
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -13,12 +12,13 @@ from pathlib import Path
 from sqlalchemy import ColumnElement, and_, exists, insert, or_, select
 from sqlalchemy.orm import Session
 
-from genomehub.errors import InputError
+from genomehub.errors import GenomehubError
 from genomehub.hub import models
 from genomehub.hub.checksums import Advance, Reader, checksum
 from genomehub.hub.database import Database
 from genomehub.hub.lookup import absolute_path
 from genomehub.hub.records import FileRecord
+from genomehub.hub.storage import Place, place_of
 from genomehub.types import Progress
 
 
@@ -27,7 +27,7 @@ class Completion:
     """Of what ``complete`` has read: n_files are complete now, changed are not what was registered."""
 
     n_files: int
-    changed: tuple[Path, ...]
+    changed: tuple[Place, ...]
 
 
 def keep(session: Session, files: Iterable[FileRecord], now: datetime) -> None:
@@ -56,27 +56,26 @@ def content_of(session: Session, file: FileRecord, now: datetime) -> models.File
 def complete(
     database: Database, now: datetime, *, threads: int = 1, progress: Progress | None = None
 ) -> Completion:
-    """Read the files of which a checksum is lacking, and keep it; each by itself, so a kill loses little.
-
-    Files in an object store are left out: theirs were made when they were uploaded.
-    """
+    """Read the files of which a checksum is lacking, and keep it; each by itself, so a kill loses little."""
     with database.read() as session:
         lacking = _lacking(session, database.location.folder)
 
     def read(places: Sequence[FileRecord], advance: Advance) -> bool:
         for file in places:
-            with contextlib.suppress(OSError, InputError):
-                seen = checksum(Path(file.path), advance)
-                if (seen.sha256, seen.n_files) == (file.sha256, file.n_files):
-                    with database.write() as session:
-                        keep(session, [dataclasses.replace(file, md5=seen.md5, members=seen.members)], now)
-                    return True
+            try:
+                seen = checksum(place_of(file.path), advance)
+            except (OSError, GenomehubError):
+                continue  # it may lie elsewhere too
+            if (seen.sha256, seen.n_files) == (file.sha256, file.n_files):
+                with database.write() as session:
+                    keep(session, [dataclasses.replace(file, md5=seen.md5, members=seen.members)], now)
+                return True
         return False
 
     total = sum(places[0].size_bytes for places in lacking)
     with Reader("checksums", total, threads=threads, progress=progress) as reader:
         done = reader.map(read, lacking)
-    changed = [Path(places[0].path) for places, same in zip(lacking, done, strict=True) if not same]
+    changed = [place_of(places[0].path) for places, same in zip(lacking, done, strict=True) if not same]
     return Completion(sum(done), tuple(changed))
 
 
@@ -93,9 +92,8 @@ def _lacking(session: Session, folder: Path | None) -> list[list[FileRecord]]:
     found: dict[str, list[FileRecord]] = {}
     for row in rows:
         path = absolute_path(folder, row)
-        if isinstance(path, Path):
-            record = FileRecord(row.kind, path, row.size_bytes, row.sha256, row.n_files)
-            found.setdefault(row.sha256, []).append(record)
+        record = FileRecord(row.kind, path, row.size_bytes, row.sha256, row.n_files)
+        found.setdefault(row.sha256, []).append(record)
     return list(found.values())
 
 

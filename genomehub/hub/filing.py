@@ -26,7 +26,7 @@ from genomehub.hub.lookup import find_entry
 from genomehub.hub.models import NAME_LENGTH, SCHEMA_VERSION
 from genomehub.hub.records import CostRecord, FileRecord, Outcome, ReferenceRecord, Result, iso_time
 from genomehub.hub.sources import flat_numbers
-from genomehub.hub.storage.locations import is_remote
+from genomehub.hub.storage import is_remote
 
 _KIND = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")

@@ -18,7 +18,7 @@ from genomehub.hub.records import (
     ReferenceRecord,
     SampleRecord,
 )
-from genomehub.hub.storage.locations import is_remote
+from genomehub.hub.storage import is_remote
 
 _PREFIX = re.compile(r"[0-9a-f]{1,64}")
 _SHOWN = 5

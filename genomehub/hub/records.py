@@ -13,7 +13,7 @@ FileState = Literal["unchanged", "missing", "size changed", "content changed", "
 DEFAULT_PROJECT = "default"
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, slots=True)  # a folder may have a million
 class MemberRecord:
     """A file within a folder; name : relative to the folder, with slashes."""
 

@@ -8,14 +8,13 @@ from pathlib import Path
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from genomehub.errors import ResourceError
-from genomehub.files import size_bytes
+from genomehub.errors import GenomehubError, NotFoundError
 from genomehub.hub import models
-from genomehub.hub.checksums import Advance, Reader, checksum
+from genomehub.hub.checksums import Advance, Reader, checksum, size_of
 from genomehub.hub.filing import chained
 from genomehub.hub.identity import data_digest, entry_digest, provenance_digest
 from genomehub.hub.records import Entry, FileCheck, FileRecord, FileState, Verification
-from genomehub.hub.storage.locations import is_remote, storage_of
+from genomehub.hub.storage import place_of
 from genomehub.types import Progress
 
 _AT_ONCE = 100  # entries
@@ -59,32 +58,17 @@ class _Observation:
 
 def _observe(file: FileRecord, advance: Advance) -> _Observation:
     """Look at a file; a wrong size is enough, its content is then not read."""
-    if is_remote(file.path):
-        return _observe_remote(file, advance)
-    path = Path(file.path)
+    place = place_of(file.path)
     try:
-        if not path.exists() or path.is_dir() != (file.n_files is not None):
+        if not place.exists() or place.is_dir() != (file.n_files is not None):
             return _Observation("missing")
-        size = size_bytes(path)
+        size = size_of(place)
         if size != file.size_bytes:
             return _Observation("size changed", size)
-        return _Observation("unchanged", size, checksum(path, advance, md5=False).sha256)
-    except FileNotFoundError:
+        return _Observation("unchanged", size, checksum(place, advance, md5=False).sha256)
+    except (FileNotFoundError, NotFoundError):
         return _Observation("missing")
-    except OSError:
-        return _Observation("unreadable")
-
-
-def _observe_remote(file: FileRecord, advance: Advance) -> _Observation:
-    storage, key = storage_of(str(file.path))
-    try:
-        size = storage.size(key)
-        if size is None:
-            return _Observation("missing")
-        if size != file.size_bytes:
-            return _Observation("size changed", size)
-        return _Observation("unchanged", size, storage.checksum(key, advance))
-    except ResourceError:
+    except (OSError, GenomehubError):
         return _Observation("unreadable")
 
 

@@ -123,8 +123,10 @@ def join_sites(
 
     Notes
     -----
-    What kernels.artefacts added to a homozygote is added again, and where it was not the likeliest genotype
-    it stays at least as near to that: pairs say nothing about where fragments come from.
+    Where artefact models (kernels.artefacts) raised a homozygote of the site on its own and it was the
+    likeliest genotype, as much is added again; where it was not, it stays at least as near to the likeliest:
+    pairs say nothing about where fragments come from. In the latter case nothing is added: a fragment that
+    several sites tell from a pair is charged once, and would be forgiven as often as there are sites.
     """
     s = 0
     while s < sites.shape[0]:
@@ -213,7 +215,9 @@ def _join_site(pairs, priors, column, chosen, alone, own, likelihood):
                 best = max(best, value)
     for a in range(chosen.size):
         g = genotype_number(a, a)
-        likelihood[g] = max(likelihood[g] + gain[a], best + behind[a])
+        if behind[a] == -np.inf:
+            likelihood[g] += gain[a]
+        likelihood[g] = max(likelihood[g], best + behind[a])
 
 
 @inline

@@ -3,6 +3,10 @@
 import numpy as np
 
 from genomehub.kernels._jit import inline, kernel
+from genomehub.kernels.repeats import MAX_PERIOD
+
+#: Score of a base that differs from its copy, where an equal one counts 1: copies differ in one base of ten.
+_COPY_MISMATCH = -3
 
 
 @kernel
@@ -23,6 +27,52 @@ def grow_over_tracts(first, last, tract_start, tract_end, max_growth):
             high = max(high, tract_end[row])
         first[i] = max(0, max(low, first[i] - max_growth) - 1)
         last[i] = min(n, min(high, last[i] + max_growth) + 1)
+
+
+@kernel
+def grow_over_copies(spans, reference, tract_end, longest, least, max_growth, max_span, copied):
+    """Widen spans in place over the copies of longer texts that they touch.
+
+    Units of more than MAX_PERIOD bp repeat with differences, so ``tract_end`` lacks them. Aligners put
+    reads of one copy more or less on another copy, a few mismatches off, and the indel is nowhere to be seen.
+
+    Parameters
+    ----------
+    spans : (n, 2) int64, rows, half-open; changed in place
+    reference : (n_rows,) uint8, codes
+    tract_end : (n_rows,) int32, as kernels.repeats.tracts gives it; a repeat of a short unit is none here
+    longest : bp, greatest distance of a copy
+    least : matching bases, less three times the differing ones, of copies that count
+    max_growth : rows a span may grow on each side
+    max_span : a span that would be longer stays as it is
+    copied : (n_rows,) bool, set where copies touch a span
+
+    Notes
+    -----
+    Cost        O(longest * (longest + max_growth)) a span
+    Plain twin  tests/plain/regions.py
+    """
+    n = reference.size
+    for s in range(spans.shape[0]):
+        first, last = spans[s, 0], spans[s, 1]
+        begin, end = max(0, first - max_growth), min(n, last + max_growth)
+        low, high = first, last
+        for lag in range(MAX_PERIOD + 1, longest + 1):
+            score, best, start, stop = 0, 0, begin, begin
+            for i in range(begin, end - lag + 1):
+                if score == 0:
+                    start, best = i, 0
+                alike = i + lag < end and reference[i] == reference[i + lag] and reference[i] <= 3
+                score = max(0, score + (1 if alike else _COPY_MISMATCH)) if i + lag < end else 0
+                if score > best:
+                    best, stop = score, i + 1
+                if score > 0 or best < least or tract_end[start] >= stop + lag:
+                    continue
+                if start <= last and stop + lag >= first:
+                    low, high = min(low, start), max(high, stop + lag)
+                    copied[start : stop + lag] = True
+        if high - low <= max_span:
+            spans[s, 0], spans[s, 1] = low, high
 
 
 @kernel

@@ -6,6 +6,7 @@ worker maps the reference into its own memory once. pipeline/align.py plans them
 
 import dataclasses
 import functools
+import threading
 from pathlib import Path
 from typing import NamedTuple
 
@@ -75,7 +76,8 @@ class BatchTask:
         reference = open_reference(self.reference)
         reads, group = item.reads, item.reads.read_group
         if self.other is None and reads.first_template > 0:
-            _preload(self.reference)  # more than one batch: it pays
+            with _PRELOADING:
+                _preload(self.reference)  # more than one batch: it pays
         alignments, insert_sizes, trimmed = self._place(item, reference)
         texts = bam.record_texts(reference.contigs, self.groups[group])
         encoded = bam.encode_batch(reads, alignments, reference.bases, texts)
@@ -194,6 +196,9 @@ def reopen_reference(path: str) -> Reference:
     open_reference.cache_clear()
     _preload.cache_clear()
     return open_reference(path)
+
+
+_PRELOADING = threading.Lock()  # threads that map at once would hold the pages that another reads anew
 
 
 @functools.lru_cache(maxsize=2)

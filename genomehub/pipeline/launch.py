@@ -27,8 +27,7 @@ from types import FrameType
 import psutil
 
 from genomehub.errors import ConfigError, GenomehubError, InputError, ResourceError, StoreError
-from genomehub.files import os_error
-from genomehub.pipeline.workflow import workflow_directory
+from genomehub.files import os_error, workflow_directory
 
 _LOCK = ".snakemake/genomehub.lock"
 _JOB_LOG = re.compile(r"^\s+log: (.+?)(?: \(check log file\(s\) for error details\))?$", re.MULTILINE)

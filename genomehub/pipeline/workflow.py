@@ -18,9 +18,8 @@ from typing import Any
 import jsonschema
 import yaml
 
-import genomehub
-from genomehub.errors import ConfigError, StoreError
-from genomehub.files import atomic_output, require_file, size_bytes
+from genomehub.errors import ConfigError
+from genomehub.files import atomic_output, require_file, size_bytes, workflow_directory
 from genomehub.pipeline.sample_checks import find_index, resolve
 from genomehub.pipeline.samples import Sample, read_samples
 
@@ -30,23 +29,6 @@ _COMPRESSED = (".gz", ".bgz")
 _FASTA_SUFFIXES = (*_COMPRESSED, ".fa", ".fasta", ".fna")
 #: About, for a vertebrate's genome in gzip.
 _BASES_PER_PACKED_BYTE = 3.5
-
-
-def workflow_directory() -> Path:
-    """Return the folder of the Snakefile: inside an installed package, or beside it in a checkout.
-
-    Raises
-    ------
-    StoreError
-        The installation is damaged.
-    """
-    package = Path(genomehub.__file__).parent
-    for folder in (package / "workflows", package.parent / "workflows"):
-        if (folder / "Snakefile").is_file():
-            return folder
-    raise StoreError(
-        f"{package / 'workflows'}: the workflow is missing from this installation. Install genomehub again."
-    )
 
 
 def read_schema(name: str) -> dict[str, Any]:

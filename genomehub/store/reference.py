@@ -9,6 +9,7 @@ import contextlib
 import functools
 import itertools
 import json
+import mmap
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -32,7 +33,11 @@ TABLE, BASES, SEEDS, FASTA = "reference.json", "bases.npy", "seeds", "genome.fa.
 _LINE_WIDTH = 80  # bases per line of the FASTA
 _FASTA_LEVEL = 1
 _N_PAIR = 0xFF
-_MADV_HUGEPAGE, _MADV_POPULATE_READ = 14, 22  # of Linux; Python does not name the latter yet
+_MADV_DONTNEED, _MADV_HUGEPAGE, _MADV_POPULATE_READ = 4, 14, 22  # of Linux; Python does not name the last yet
+#: An array of so many bytes is read again for huge pages; smaller ones are soon in the processor's caches.
+_WORTH_READING_AGAIN = 1 << 30
+#: Bytes that are read again first, to see whether that brings huge pages at all.
+_PROBE = 1 << 26
 
 
 class Reference:
@@ -112,14 +117,11 @@ class Reference:
         Otherwise each page is mapped when it is first touched, which for a whole genome is a million
         interruptions, and, if the files are not in memory yet, as many reads of a few kilobytes. Huge pages
         spare the processor walks through page tables. Needs Linux 5.14 for the one, a file system with large
-        folios (ext4 since 6.16, XFS) for the other; elsewhere nothing happens.
+        folios (ext4 since 6.16, XFS) for the other; elsewhere nothing happens. Where most of a large array is
+        cached in small pages, as a copied file is, it is read from the disk once more.
         """
         for array in (self.bases.packed, self.seeds.buckets, self.seeds.entries):
-            pages = getattr(array.base, "_mmap", None)
-            if pages is not None:
-                for advice in (_MADV_HUGEPAGE, _MADV_POPULATE_READ):
-                    with contextlib.suppress(OSError, ValueError):
-                        pages.madvise(advice)
+            _map_now(array)
 
     @property
     def fasta(self) -> Path:
@@ -243,6 +245,45 @@ def _first_names(contigs: Sequence[Contig]) -> str:
 
 def _rebuild(path: Path) -> str:
     return f"Build it again: genomehub reference build GENOME.fa.gz -o {path}"
+
+
+def _map_now(array: np.ndarray) -> None:
+    """Map the pages of a memory-mapped array, huge ones where that can be had."""
+    mapped = array.base
+    if not isinstance(mapped, np.memmap):
+        return
+    path, pages = Path(str(mapped.filename)), mapped._mmap  # type: ignore[attr-defined]
+    size = len(pages)
+    _advise(pages, size, _MADV_HUGEPAGE, _MADV_POPULATE_READ)
+    if size < _WORTH_READING_AGAIN or 2 * _huge_bytes(path) >= size:
+        return
+    for n_bytes in (_PROBE, size):
+        if n_bytes == size and not _huge_bytes(path):
+            return
+        _advise(pages, n_bytes, _MADV_DONTNEED)  # only pages that nobody has mapped can be forgotten
+        forget_pages(path, n_bytes)
+        _advise(pages, n_bytes, _MADV_POPULATE_READ)
+
+
+def _advise(pages: mmap.mmap, n_bytes: int, *advices: int) -> None:
+    for advice in advices:
+        with contextlib.suppress(OSError, ValueError):
+            pages.madvise(advice, 0, n_bytes)
+
+
+def _huge_bytes(path: str | os.PathLike[str]) -> int:
+    """Return how many bytes of a file this process has mapped in huge pages; very many where nobody knows."""
+    total, is_ours = 0, False
+    try:
+        with Path("/proc/self/smaps").open(encoding="utf-8", errors="surrogateescape") as lines:
+            for line in lines:
+                if line.startswith("FilePmdMapped:"):
+                    total += is_ours * int(line.split()[1]) * 1024
+                elif not line.split(None, 1)[0].endswith(":"):
+                    is_ours = line.rstrip("\n").endswith(f" {os.path.realpath(path)}")
+    except OSError:
+        return 1 << 62
+    return total
 
 
 def _read_table(path: Path) -> dict[str, Any]:

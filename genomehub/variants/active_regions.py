@@ -59,7 +59,8 @@ def find_regions(
     Returns
     -------
     regions : (n, 2) int64, rows, half-open, ascending, without overlap
-    has_clips : (n,) bool, whether soft clips made a place of the region active
+    uncertain : (n,) bool, whether soft clips made a place of the region active or the reference holds copies
+        of a text there: alignments do not show every haplotype
     """
     substitution = active_substitutions(pileup, window, config)
     indel, clip = active_indels(pileup, config), active_clips(pileup, config)
@@ -74,6 +75,13 @@ def find_regions(
     kernels.grow_over_tracts(first, last, window.tract_start, window.tract_end, config.max_tract)
     order = np.lexsort((last, first))
     merged = kernels.merge_spans(first[order], last[order], config.merge_distance)
+    copied = np.zeros(active.size, dtype=bool)
+    kernels.grow_over_copies(
+        merged, window.reference, window.tract_end, config.max_unit, config.min_copy, config.max_tract,
+        config.max_region, copied,
+    )  # fmt: skip
+    merged = merged[np.lexsort((merged[:, 1], merged[:, 0]))]
+    merged = kernels.merge_spans(merged[:, 0], merged[:, 1], config.merge_distance)
     regions = kernels.cut_long(merged, _quiet(active, window), window.start, config.max_region)
-    clips_before = np.concatenate([[0], np.cumsum(clip)])
-    return regions, clips_before[regions[:, 1]] > clips_before[regions[:, 0]]
+    before = np.concatenate([[0], np.cumsum(clip | copied)])
+    return regions, before[regions[:, 1]] > before[regions[:, 0]]

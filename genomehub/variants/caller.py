@@ -76,14 +76,14 @@ def call_interval(
     pileup = tally_window(records, alignments, usable, window, config)
     first, last = interval.start - reference_start, interval.end - reference_start
     asked = asked.in_window(window) if asked is not None else None
-    regions, has_clips = find_regions(pileup, window, config, asked_rows(asked, window))
+    regions, is_uncertain = find_regions(pileup, window, config, asked_rows(asked, window))
     # Regions just outside may hold a deletion that reaches in, or an indel that moves in when left-aligned;
     # those behind may hold sites to link with.
     near = (regions[:, 0] < last + max(config.max_region, config.phase_reach)) & (
         regions[:, 1] > first - config.max_region
     )
     found = genotype_regions(
-        records, alignments, usable, regions[near], has_clips[near], window, config, asked
+        records, alignments, usable, regions[near], is_uncertain[near], window, config, asked
     )
     called, is_called = rooms.select_called(
         found.sites, found.evidence.events, found.genotypes, found.result, window, config, found.asked
@@ -117,18 +117,18 @@ def _features(
 
 def genotype_regions(
     records: Records, alignments: Alignments, usable: np.ndarray, regions: np.ndarray,
-    has_clips: np.ndarray, window: Window, config: CallConfig, asked: AskedAlleles | None = None,
+    is_uncertain: np.ndarray, window: Window, config: CallConfig, asked: AskedAlleles | None = None,
 ) -> Genotyped:  # fmt: skip
     """Genotype every event of every candidate haplotype of the regions ((n, 2) int64, rows).
 
-    Regions with soft clips (``has_clips``), those that few reads span, and those with more candidates than
-    are tried are assembled.
+    Regions whose alignments are ``is_uncertain`` ((n,) bool), those that few reads span, and those with more
+    candidates than are tried are assembled.
     """
     reads = select_reads(records, alignments, usable, regions, config.flank, window, config)
     haplotypes = candidate_haplotypes(alignments, reads, regions, window, config)
     full = np.diff(haplotypes.region_offsets) >= config.max_haplotypes
     few = spanning_reads(reads, regions) < config.min_spanning
-    uncertain = np.flatnonzero(has_clips | few | full)
+    uncertain = np.flatnonzero(is_uncertain | few | full)
     if uncertain.size:
         wide = select_reads(
             records, alignments, usable, regions[uncertain], config.assembly_flank, window, config

@@ -29,6 +29,10 @@ _MAX_LAG = 4
 _MAX_STRAY = 100
 #: Reads that must carry a set of events that is not a single one.
 _MIN_SET_READS = 2
+#: Share of a region's templates that is enough as well, for a set that makes others complete.
+_SET_SHARE = 0.1
+#: Share of the reads that reach an event, more of which make it what reads have that do not reach it.
+_USUAL = 0.75
 
 
 class Haplotypes(NamedTuple):
@@ -166,10 +170,14 @@ def candidate_sets(
     Notes
     -----
     Sets rank by the reads that span the region and carry exactly the set, then by all reads that carry it as
-    far as they go, then by value; then come single events and pairs. The order of reads has no influence.
+    far as they go, then by value; then come completed sets, single events and pairs. The order of reads does
+    not matter.
     """
     n_regions = regions.shape[0]
     carried = carried_sets(events, reads, region, kept)
+    covered = covered_sets(events, reads, region, kept)
+    whole, whole_region = completed_sets(carried, covered, events, reads, region, kept)
+    carried |= usual_sets(carried, covered, region, kept)[region] & ~covered
     spans = (reads.first_row <= regions[region, 0]) & (reads.last_row >= regions[region, 1])
     order = np.lexsort((carried, region))
     new = (
@@ -181,14 +189,90 @@ def candidate_sets(
     several = (n_reads >= _MIN_SET_READS) & (value > 0)
     single, paired, paired_region = single_sets(events, kept)
     none = np.zeros(n_regions, dtype=np.int64)
+    kinds = [none.size, int(several.sum()), whole.size, single.size, paired.size]
+    unread = np.zeros(sum(kinds[2:]), dtype=np.int64)
     table = [
-        np.concatenate([np.arange(n_regions), place[several], kept.region, paired_region]),
-        np.concatenate([none, np.full(several.sum(), 1), np.full(single.size, 2), np.full(paired.size, 3)]),
-        np.concatenate([none, -n_spanning[several], np.zeros(single.size + paired.size, dtype=np.int64)]),
-        np.concatenate([none, -n_reads[several], np.zeros(single.size + paired.size, dtype=np.int64)]),
+        np.concatenate([np.arange(n_regions), place[several], whole_region, kept.region, paired_region]),
+        np.repeat(np.arange(len(kinds)), kinds),
+        np.concatenate([none, -n_spanning[several], unread]),
+        np.concatenate([none, -n_reads[several], unread]),
     ]
-    sets = np.concatenate([none.astype(np.uint64), value[several], single, paired])
+    sets = np.concatenate([none.astype(np.uint64), value[several], whole, single, paired])
     return _best_distinct(sets, table, n_regions, config.max_haplotypes)
+
+
+def covered_sets(events: ReadEvents, reads: RegionReads, region: np.ndarray, kept: KeptEvents) -> np.ndarray:
+    """Return (n_reads,) uint64: bit k is set if the read reaches the place of its region's kept event k."""
+    far = np.int64(1) << 40  # no row comes near it: regions and rows sort as one number
+    places = kept.region * far + events.row[kept.number]
+    first = np.searchsorted(places, region * far + reads.first_row) - kept.offsets[region]
+    last = np.searchsorted(places, region * far + reads.last_row) - kept.offsets[region]
+    return _lowest_bits(last) & ~_lowest_bits(first)
+
+
+def usual_sets(carried: np.ndarray, covered: np.ndarray, region: np.ndarray, kept: KeptEvents) -> np.ndarray:
+    """Return (n_regions,) uint64: the kept events that most reads which reach them have.
+
+    A read that ends before such an event is not one without it.
+    """
+    usual = np.zeros(kept.offsets.size - 1, dtype=np.uint64)
+    for k in range(int(np.diff(kept.offsets).max(initial=0))):
+        bit = np.uint64(1) << np.uint64(k)
+        here = (covered & bit) != 0
+        n = np.bincount(region[here], minlength=usual.size)
+        having = np.bincount(region[here & ((carried & bit) != 0)], minlength=usual.size)
+        usual |= np.where(having > _USUAL * n, bit, np.uint64(0))
+    return usual
+
+
+def completed_sets(
+    carried: np.ndarray, covered: np.ndarray, events: ReadEvents, reads: RegionReads, region: np.ndarray,
+    kept: KeptEvents,
+) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+    """Complete the sets of reads that cover a part of their region's events and contradict all whole sets.
+
+    Such a read shows a haplotype that no read covers wholly: its events where it reaches, and beyond those of
+    any read that covers all. Where reads are few, a haplotype often lacks a read over all of it.
+    Only substitutions contradict: near a read's end the aligner shows no indel.
+
+    Parameters
+    ----------
+    carried, covered : (n_reads,) uint64, as carried_sets and covered_sets give them
+
+    Returns
+    -------
+    sets : (n,) uint64; regions : (n,) int64
+    """
+    n_events = np.diff(kept.offsets)[region]
+    several = np.flatnonzero((n_events > 1) & (covered != 0))
+    several = several[np.lexsort((carried[several], covered[several], region[several]))]
+    new = np.flatnonzero(_changes(region[several], covered[several], carried[several]))
+    n_reads = np.diff(np.append(new, several.size))
+    shown = several[new]
+    least = np.minimum(_MIN_SET_READS, np.ceil(_SET_SHARE * reads.n_fragments[region[shown]]))
+    shown = shown[n_reads >= least]
+    is_whole = covered[shown] == _lowest_bits(n_events[shown])
+    part, whole = shown[~is_whole], shown[is_whole]
+    begin = np.searchsorted(region[whole], region[part])
+    n_whole = np.searchsorted(region[whole], region[part], side="right") - begin
+    pair = np.repeat(np.arange(part.size), n_whole)
+    partner = whole[np.arange(pair.size) - np.repeat(np.cumsum(n_whole) - n_whole, n_whole) + begin[pair]]
+    inside = covered[part[pair]]
+    bit = np.uint64(1) << (np.arange(kept.number.size) - kept.offsets[kept.region]).astype(np.uint64)
+    substitutions = np.zeros(reads.n_fragments.size, dtype=np.uint64)
+    plain = np.flatnonzero(events.kind[kept.number] == kernels.SUBSTITUTION)
+    np.bitwise_or.at(substitutions, kept.region[plain], bit[plain])
+    differs = (carried[partner] ^ carried[part[pair]]) & inside & substitutions[region[part[pair]]]
+    alone = np.bincount(pair[differs == 0], minlength=part.size) == 0
+    chosen = alone[pair]
+    sets = (carried[part[pair]] & inside) | (carried[partner] & ~inside)
+    return sets[chosen], region[part[pair]][chosen]
+
+
+def _lowest_bits(n: np.ndarray) -> np.ndarray:
+    """Return uint64 words whose ``n`` (0 to 64) lowest bits are set."""
+    top = np.uint64(1) << np.minimum(n, 63).astype(np.uint64)
+    return np.where(n > 63, ~np.uint64(0), top - np.uint64(1))
 
 
 def single_sets(events: ReadEvents, kept: KeptEvents) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

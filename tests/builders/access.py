@@ -2,6 +2,7 @@
 
 populate(world)             studies, requests, one permit about the data set "side-door", people of all roles
 permit_state(world, state)  the member's permit for "open-door" and "back-room" in one of STATES
+waiting_extension(world)    another permit of the member's, that should hold longer
 probe                       a route that gives out data, through the gate as every one of them must
 """
 
@@ -76,6 +77,20 @@ def permit_state(world: World, state: str) -> None:
                 permit = _permit(world, session, study, dataset, "member", days)
                 if state == "withdrawn":
                     permit.withdrawn_at = world.clock()
+
+
+def waiting_extension(world: World) -> str:
+    """Give the member another permit for "side-door", and ask that it hold longer; return what is asked."""
+    with world.hub.database.write() as session:
+        study = session.scalars(select(models.Study).where(models.Study.title == "A study")).one()
+        permit = _permit(world, session, study, world.dataset(session, "side-door"), "member")
+        extension = models.PermitExtension(
+            uuid=str(uuid.uuid4()), permit_id=permit.id, until=permit.ends_at + timedelta(days=30),
+            reason="It takes longer", state="submitted", asked_at=world.clock(),
+            asked_by_id=world.people["member"],
+        )  # fmt: skip
+        session.add(extension)
+        return extension.uuid
 
 
 def _person(world: World, session: Session, name: str, role: Role, project: models.Project | None) -> None:

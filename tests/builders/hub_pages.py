@@ -3,6 +3,7 @@
 demo_results(folder)     ``genomehub run`` on the NA12878 slice of reference_data: reference, CRAM, VCF, QC
 pages_world(folder, demo)  a hub that holds it and more, with studies, requests in every state, permits
 login_cookie(world, who) the cookie of a person's login, for browsers
+browser_client(world, who)  an httpx client with that cookie; send(client, path, ...) sends a form
 """
 
 import json
@@ -15,11 +16,14 @@ from typing import Any
 
 from builders.hub import REFERENCE_DATA, World, hub_world
 from builders.results import record
+from fastapi.testclient import TestClient
+from sqlalchemy import select
 
 from genomehub.hub import models
 from genomehub.hub.checksums import describe_files
 from genomehub.hub.description.vocabularies import vocabulary
 from genomehub.hub.records import ReferenceRecord, Result
+from genomehub.hub.service.app import create_app
 
 #: Name of the real data set: reads and variants of NA12878, 20:10,000,000-10,100,000.
 REAL = "NA12878"
@@ -60,6 +64,27 @@ def login_cookie(world: World, person: str) -> dict[str, str]:
     answer = world.client().post("/auth/token", data={"token": world.tokens[person]}, follow_redirects=False)
     ((name, value),) = answer.cookies.items()
     return {"name": name, "value": value}
+
+
+#: What a browser says of itself, and of a form of our own.
+HTML = {"Accept": "text/html", "Origin": "http://hub.test"}
+
+
+def browser_client(world: World, person: str | None = None) -> TestClient:
+    """Return a client with the cookie of a login, as a browser has it; it follows no redirect."""
+    client = TestClient(
+        create_app(world.hub), base_url="http://hub.test", headers=HTML, follow_redirects=False
+    )
+    if person:
+        cookie = login_cookie(world, person)
+        client.cookies.set(cookie["name"], cookie["value"])
+    return client
+
+
+def send(client: TestClient, path: str, page: str | None = None, **fields: Any) -> Any:
+    """Open the page of a form and send it."""
+    client.get(page or path)
+    return client.post(path, data=fields)
 
 
 def _register_real(world: World, demo: Path, reference: Path) -> str:
@@ -114,6 +139,8 @@ def _people_at_work(world: World) -> None:
     """Studies, requests in several states and permits; the researcher may read the real data set."""
     world.permit("researcher", REAL)
     world.permit("colleague", "rare-diseases-trios", withdrawn=True)
+    world.permit("researcher", "hypertension-cohort", ends=12)
+    longer = world.permit("colleague", "glioma-panel", ends=6)
     now = world.clock()
     asked = (
         ("Modifier genes", REAL, "submitted", ["DUO:0000006", "DUO:0000021", "DUO:0000046"], 12),
@@ -138,6 +165,16 @@ def _people_at_work(world: World) -> None:
                 request.decision = "Research on ancestry is not covered by the consent of these donors."
             request.datasets.append(world.dataset(session, name))
             session.add(request)
+        permit = session.scalars(select(models.Permit).where(models.Permit.uuid == longer)).one()
+        permit.study.title, permit.duo = "Response of gliomas to therapy", ["DUO:0000007"]
+        session.add(
+            models.PermitExtension(
+                uuid=str(uuid.uuid4()), permit_id=permit.id, state="submitted",
+                reason="Recruitment was slower than planned; the last patients are followed until June.",
+                until=now + timedelta(days=190), asked_at=now - timedelta(days=2),
+                asked_by_id=world.people["colleague"],
+            )
+        )  # fmt: skip
 
 
 SUMMARY = (

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from builders.access import ROLES, STATES, permit_state, populate, probe
+from builders.access import ROLES, STATES, permit_state, populate, probe, waiting_extension
 from builders.descriptions import trio
 from builders.hub import World, hub_world
 from builders.uploads import OCTETS, TUS, begin, metadata
@@ -80,6 +80,11 @@ CALLS: dict[str, Call] = {
     "DELETE /api/permits/{uuid}/people/{person}": _about("permit", person="{member}"),
     "POST /api/permits/{uuid}/extend": _about("permit", {"ends": UNTIL}),
     "POST /api/permits/{uuid}/withdraw": _about("permit", {"reason": "Enough"}),
+    "PUT /api/account/notices": Call(json={"wanted": True, "language": "fr"}),
+    "GET /api/permits/{uuid}/extensions": _about("permit"),
+    "POST /api/permits/{uuid}/extensions": _about("permit", {"until": UNTIL, "reason": "It goes on"}),
+    "POST /api/extensions/{uuid}/decision": _about("extension", {"granted": True, "reason": "Good"}),
+    "POST /api/extensions/{uuid}/cancel": _about("extension"),
     "POST /api/people": Call(json={"name": "Ada", "email": "ada@hub.test"}),
     "GET /api/people/{uuid}": _about("colleague"),
     "POST /api/people/{uuid}/roles": _about("colleague", {"role": "holder", "project": "genomes"}),
@@ -120,6 +125,12 @@ CALLS |= {
     **{f"GET /requests/new [{name}]": Call(query={"dataset": f"{{{name}}}"}) for name in _DATASETS},
     "POST /requests/new": Call(form=_ASKED),
     "POST /permits/{uuid}/withdraw": _form("permit", {"reason": "Enough"}),
+    "GET /permits/{uuid}": _about("permit"),
+    "POST /permits/{uuid}/end": _form("permit", {"ends": UNTIL[:10]}),
+    "POST /permits/{uuid}/extensions": _form("permit", {"until": UNTIL[:10], "reason": "The trial goes on."}),
+    "POST /extensions/{uuid}/decision": _form("extension", {**_WORDS, "ends": UNTIL[:10]}),
+    "POST /extensions/{uuid}/cancel": _form("extension", {}),
+    "POST /account/notices": Call(form={"notices": "fr"}),
     "GET /people/{uuid}": _about("colleague"),
     "POST /people/{uuid}/roles": _form("colleague", {"role": "auditor", "change": "give"}),
     "POST /people/{uuid}/state": _form("colleague", {"change": "disable"}),
@@ -127,6 +138,8 @@ CALLS |= {
     "POST /datasets/{uuid}/describe [open-door]": _form("open-door", {"title.en": "New", "action": "save"}),
     "POST /datasets/{uuid}/withdraw [open-door]": _form("open-door", {"reason": "an error"}),
     **{f"GET /datasets/{{uuid}}/describe [{name}]": _about(name) for name in _DATASETS},
+    **{f"GET /datasets/{{uuid}}/terms [{name}]": _about(name) for name in _DATASETS},
+    "POST /datasets/{uuid}/terms [open-door]": _form("open-door", {"duo": "DUO:0000042"}),
     **{f"GET /browser [{name}]": Call(query={"dataset": f"{{{name}}}"}) for name in _DATASETS},
 }
 for _state in ("draft", "submitted"):
@@ -153,6 +166,9 @@ CALLS |= {
 for _name in _DATASETS:
     CALLS |= {
         f"GET /api/datasets/{{uuid}} [{_name}]": _about(_name),
+        f"GET /api/datasets/{{uuid}} [{_name} crate]": Call(
+            {"uuid": f"{{{_name}}}"}, query={"format": "rocrate-zip"}
+        ),
         f"GET /api/datasets/{{uuid}}/versions [{_name}]": _about(_name),
         f"GET /api/datasets/{{uuid}}/difference [{_name}]": Call(
             {"uuid": f"{{{_name}}}"}, query={"first": "1", "second": "1"}
@@ -170,6 +186,7 @@ for _name in _DATASETS:
 _FORGED = {"Authorization": "Bearer forged"}
 CALLS |= {
     "GET /files/{token}/{name}": Call({"token": "forged", "name": "a.bam"}),
+    "GET /files/{token}/{name}/{path:path}": Call({"token": "forged", "name": "a.vcz", "path:path": "x"}),
     "POST /ga4gh/drs/v1/objects": Call(json={"bulk_object_ids": ["{open-door file}"]}),
     "OPTIONS /ga4gh/drs/v1/objects": Call(json={"bulk_object_ids": ["{open-door file}"]}),
     "POST /ga4gh/drs/v1/objects/access": Call(
@@ -188,6 +205,9 @@ for _name in _DATASETS:
     _file = {"object_id": f"{{{_name} file}}", "access_id": "https"}
     CALLS |= {
         f"GET /files/{{id}} [{_name}]": Call({"id": f"{{{_name} file}}"}),
+        f"GET /files/{{token}}/{{name}}/{{path:path}} [{_name}]": Call(
+            {"token": f"{{{_name} file}}", "name": "a.vcz", "path:path": "call_genotype/c/0/0"}
+        ),
         f"GET /ga4gh/drs/v1/objects/{{object_id}} [{_name}]": Call(_file),
         f"POST /ga4gh/drs/v1/objects/{{object_id}} [{_name}]": Call(_file, json={}),
         f"OPTIONS /ga4gh/drs/v1/objects/{{object_id}} [{_name}]": Call(_file),
@@ -306,7 +326,7 @@ def fill(value: object, given: dict[str, str]) -> object:
 
 
 def prepare(world: World, state: str) -> Prepared:
-    given = populate(world) | {"nothing file": f"{'0' * 64}.1"}
+    given = populate(world) | {"nothing file": f"{'0' * 64}.1", "extension": waiting_extension(world)}
     permit_state(world, state)
     with world.hub.database.read() as session:
         for name in ("open-door", "back-room"):

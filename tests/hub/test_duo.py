@@ -5,6 +5,8 @@ from datetime import UTC, date, datetime
 import pytest
 from pydantic import ValidationError
 
+from genomehub.errors import InputError, NotFoundError
+from genomehub.hub.access.diseases import OWN, read_diseases, write_table
 from genomehub.hub.access.duo import CODES, Answer, Asked, Terms, Use, match, shorthand, unknown_codes
 
 BY_NAME = {short: f"DUO:{code}" for code, (short, _) in CODES.items()}
@@ -123,3 +125,117 @@ def test_terms__are_checked():
     for wrong in ({"diseases": ["diabetes"]}, {"countries": ["France"]}, {"months": 0}, {"other": 1}):
         with pytest.raises(ValidationError):
             Terms(**wrong)
+
+
+# ---------------------------------------------------------------------------------------- MONDO's tree
+
+LUNG_ADENOCARCINOMA, NSCLC, LUNG_CANCER = "MONDO:0005061", "MONDO:0005233", "MONDO:0008903"
+TYPE_2, UNHEARD = "MONDO:0005148", "MONDO:9999999"
+
+
+@pytest.mark.parametrize(
+    ("allowed", "asked", "expected", "why"),
+    [
+        ([LUNG_CANCER], [LUNG_CANCER], MET, "the study is on MONDO:0008903"),
+        (
+            [LUNG_CANCER], [LUNG_ADENOCARCINOMA], MET,
+            "by MONDO's tree (release 2026-05-05), lung adenocarcinoma (MONDO:0005061) is a kind of what is "
+            "allowed: lung cancer (MONDO:0008903)",
+        ),
+        ([CANCER], [LUNG_ADENOCARCINOMA, NSCLC, CANCER], MET, "is a kind of what is allowed: cancer"),
+        ([DIABETES, CANCER], [TYPE_2, NSCLC], MET, "type 2 diabetes mellitus (MONDO:0005148)"),
+        ([NSCLC], [LUNG_CANCER], NOT, "lung cancer (MONDO:0008903) is broader than what is allowed"),
+        ([CANCER], [LUNG_CANCER, TYPE_2], NOT, "type 2 diabetes mellitus (MONDO:0005148) is no kind of"),
+        ([CANCER], [UNHEARD], UNCLEAR, "does not know MONDO:9999999; look whether MONDO:9999999 is a kind"),
+        ([UNHEARD], [TYPE_2], UNCLEAR, "MONDO's tree (release 2026-05-05) does not know MONDO:9999999"),
+        ([UNHEARD, CANCER], [LUNG_CANCER], MET, "is a kind of what is allowed: MONDO:9999999, cancer"),
+    ],
+)  # fmt: skip
+def test_match__asks_the_tree(allowed, asked, expected, why):
+    request = ask("DS", diseases=asked).model_copy(update={"tree": read_diseases()})
+    found = match([BY_NAME["DS"]], Terms(diseases=allowed), request)
+    assert (found.answer, why in found.verdicts[0].why) == (expected, True), found.verdicts[0].why
+
+
+def test_match__says_where_no_tree_was_asked():
+    found = match([BY_NAME["DS"]], Terms(diseases=[CANCER]), ask("DS", diseases=[LUNG_CANCER]))
+    assert "MONDO's tree was not asked; look whether it is a kind of it" in found.verdicts[0].why
+
+
+def test_tree__comes_with_the_program():
+    tree = read_diseases()
+    assert (tree.release, len(tree.labels)) == ("2026-05-05", 27_990)
+    assert sum(map(len, tree.parents.values())) == 41_908
+    assert all(parent in tree for above in tree.parents.values() for parent in above)
+    assert OWN.stat().st_size < 2**20
+    assert not tree.is_kind(UNHEARD, CANCER)
+    assert tree.is_kind(UNHEARD, UNHEARD)
+
+
+OBO = """format-version: 1.2
+data-version: http://purl.obolibrary.org/obo/mondo/releases/2026-08-04/mondo.obo
+ontology: mondo
+
+[Term]
+id: MONDO:0000001
+name: disease
+
+[Term]
+id: MONDO:0005233
+name: non-small cell lung carcinoma
+def: "A group of ..." [NCIT:C2926]
+is_a: MONDO:0005138 {source="NCIT:C2926"} ! lung carcinoma
+is_a: MONDO:0000001 ! disease
+intersection_of: MONDO:0000001 ! disease
+
+[Term]
+id: MONDO:0005138
+name: lung carcinoma
+is_a: MONDO:0000001 ! disease
+
+[Term]
+id: MONDO:0000002
+name: obsolete thing
+is_obsolete: true
+
+[Term]
+id: HP:0000118
+name: Phenotypic abnormality
+
+[Typedef]
+id: disease_has_location
+name: disease has location
+"""
+
+
+def test_tree__of_another_release(tmp_path):
+    """As MONDO publishes it; written as ours and read again, it is the same."""
+    (tmp_path / "mondo.obo").write_text(OBO)
+    tree = read_diseases(tmp_path / "mondo.obo")
+    assert tree.release == "2026-08-04"
+    assert tree.labels.keys() == {"MONDO:0000001", "MONDO:0005233", "MONDO:0005138"}
+    assert tree.is_kind("MONDO:0005233", "MONDO:0000001")
+    assert not tree.is_kind("MONDO:0005138", "MONDO:0005233")
+    write_table(tree, tmp_path / "mondo.tsv.gz")
+    again = read_diseases(tmp_path / "mondo.tsv.gz")
+    assert (again.release, again.labels) == (tree.release, tree.labels)
+    assert {code: set(above) for code, above in again.parents.items()} == {
+        code: set(above) for code, above in tree.parents.items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("content", "error", "sentence"),
+    [
+        (None, NotFoundError, r"mondo.obo: no such file of diseases\. Check the setting mondo"),
+        (b"<rdf:RDF>", InputError, r"is no mondo\.obo\. Get it from https://github.com/monarch"),
+        (b"format-version: 1.2\n", InputError, r"names no disease of MONDO"),
+        (b"\x1f\x8bdamaged", InputError, r"is damaged"),
+        (b"\xff\xfe", InputError, r"is damaged"),
+    ],
+)
+def test_tree__that_is_none(tmp_path, content, error, sentence):
+    if content is not None:
+        (tmp_path / "mondo.obo").write_bytes(content)
+    with pytest.raises(error, match=sentence):
+        read_diseases(tmp_path / "mondo.obo")

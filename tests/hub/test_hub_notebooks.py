@@ -1,11 +1,13 @@
-"""docs/notebooks: their blocks run at a served hub and print what stands below them."""
+"""docs/notebooks: their blocks run at a served hub and print what stands below them; the same for Jupyter."""
 
+import importlib.util
 import os
 import re
 import subprocess
 import sys
 from pathlib import Path
 
+import nbformat
 import pytest
 from builders.hub_server import serving
 
@@ -22,6 +24,26 @@ def cells(page):
 
 def tidy(text):
     return "\n".join(line.rstrip() for line in text.strip().splitlines())
+
+
+def maker():
+    """The script that makes notebooks for Jupyter."""
+    spec = importlib.util.spec_from_file_location("notebooks", ROOT / ".ci" / "notebooks.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("page", ["hub-python.md", "hub-r.md"])
+def test_notebook__for_jupyter_is_the_same(page):
+    path = ROOT / "docs" / "notebooks" / page
+    kept = path.with_suffix(".ipynb").read_text("utf-8")
+    assert kept == maker().written(path.read_text("utf-8")), "make notebooks"
+    notebook = nbformat.reads(kept, as_version=4)
+    nbformat.validate(notebook)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert [tidy(cell.source) for cell in code] == [tidy(block) for block, _ in cells(page)]
+    assert [tidy(cell.outputs[0].text) for cell in code] == [tidy(printed) for _, printed in cells(page)]
 
 
 @pytest.fixture

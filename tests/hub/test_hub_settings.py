@@ -41,6 +41,11 @@ def test_read__option_over_variable_over_file(file, monkeypatch):
         ("CORS_ORIGINS", '["igv.org/x"]', r"cors_origins: .* an origin such as https://igv.org is expected"),
         ("METRICS", "token", r"needs metrics_token"),
         ("METRICS_TOKEN", "too short", r"metrics_token: .* at least 16"),
+        ("MAIL_SERVER", "mail.org/x", r"mail_server: 'mail.org/x' found; the name of a host such as"),
+        ("MAIL_SECURITY", "ssl", r"mail_security: 'ssl' found; .*'starttls', 'tls' or 'none'"),
+        ("MAIL_FROM", "Hub <hub@x>", r"mail_from: 'Hub <hub@x>' found; an address such as hub@example.org"),
+        ("MAIL_USER", "hub", r"mail_user and mail_password belong together. Set it"),
+        ("PERMIT_WARNING_DAYS", "[0]", r"permit_warning_days: .* days from 1 to 365 are expected"),
     ],
 )
 def test_read__wrong_variable(monkeypatch, variable, value, sentence):
@@ -49,6 +54,14 @@ def test_read__wrong_variable(monkeypatch, variable, value, sentence):
         read_settings()
     assert "\n" not in str(failed.value)
     assert "too short" not in str(failed.value)
+
+
+def test_read__no_password_goes_out_unencrypted(tmp_path):
+    path = tmp_path / "hub.toml"
+    path.write_text('mail_user = "hub"\nmail_password = "a secret word"\nmail_security = "none"\n')
+    with pytest.raises(ConfigError, match="mail_password is never sent unencrypted") as failed:
+        read_settings(path)
+    assert "secret" not in str(failed.value)
 
 
 @pytest.mark.parametrize(

@@ -3,20 +3,23 @@
 import base64
 import dataclasses
 import json
+import sqlite3
 import time
 from datetime import UTC, datetime
 
 import httpx
 import pytest
+from builders.hub import Clock
 from builders.oidc import provider as running_provider
 from joserfc import jwt
 from joserfc.jwk import ECKey, OctKey, RSAKey
 from pydantic import SecretStr
 from sqlalchemy import select
 
-from genomehub.errors import ConfigError, NotAuthenticatedError, ResourceError
+from genomehub.errors import ConfigError, NotAuthenticatedError, ResourceError, TooOftenError
 from genomehub.hub import models
 from genomehub.hub.access.keys import Remote, peek, secure
+from genomehub.hub.access.limits import Limit, OwnCounts, SharedCounts
 from genomehub.hub.access.people import add_person
 from genomehub.hub.service.routes.login import local
 
@@ -289,6 +292,39 @@ def test_wrong_credentials__too_many_of_one_address(sqlite_world):
     assert "Try again in" in answer.json()["detail"]
     sqlite_world.clock.turn(minutes=2)
     assert client.get("/api/account", headers=right).status_code == 200
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_limit__slides_and_is_one_for_all_who_share_it(tmp_path, shared):
+    clock = Clock()
+    if shared:
+        SharedCounts.make(tmp_path / "tries.sqlite")
+        counts = [SharedCounts(tmp_path / "tries.sqlite", "logins") for _ in range(2)]
+        other = Limit(4, 60, clock, SharedCounts(tmp_path / "tries.sqlite", "another limit"))
+    else:
+        counts, other = [OwnCounts()] * 2, Limit(4, 60, clock)
+    first, second = (Limit(4, 60, clock, one) for one in counts)
+    assert [first.count("a"), second.count("a"), first.count("a"), second.count("a")] == [True] * 4
+    assert (first.count("a"), first.count("b"), other.count("a")) == (False, True, True)
+    with pytest.raises(TooOftenError, match=r"too many logins from a\. Try again in 61 seconds"):
+        second.check("a", "logins")
+    clock.turn(seconds=75)  # three quarters of the former five still count
+    second.check("a", "logins")
+    assert [second.count("a"), first.count("a")] == [True, False]
+    clock.turn(minutes=5)
+    assert first.count("a")
+    if shared:
+        with sqlite3.connect(tmp_path / "tries.sqlite") as kept:
+            assert kept.execute("SELECT count(*) FROM tries WHERE name = 'logins'").fetchone() == (1,)
+
+
+def test_limit__that_cannot_be_counted_lets_nobody_try(tmp_path):
+    SharedCounts.make(tmp_path / "tries.sqlite")
+    limit = Limit(4, 60, Clock(), SharedCounts(tmp_path / "tries.sqlite", "logins"))
+    with sqlite3.connect(tmp_path / "tries.sqlite") as kept:
+        kept.execute("DROP TABLE tries")
+    with pytest.raises(ResourceError, match=r"tries cannot be counted \(no such table: tries\)"):
+        limit.check("a", "logins")
 
 
 # ------------------------------------------------------------------------------- tokens of the provider

@@ -5,8 +5,8 @@ import re
 
 import pytest
 from builders.descriptions import na12878, trio
-from builders.hub_pages import REAL_DOCUMENT, SUMMARY, login_cookie
-from fastapi.testclient import TestClient
+from builders.hub_pages import REAL_DOCUMENT, SUMMARY, send
+from builders.hub_pages import browser_client as browser
 from sqlalchemy import select, text
 
 from genomehub.hub import models
@@ -15,27 +15,6 @@ from genomehub.hub.description.document import DatasetDescription
 from genomehub.hub.pages import charts, form, quality
 from genomehub.hub.pages.texts import Words
 from genomehub.hub.pages.tracks import newest_entry, tracks_of
-from genomehub.hub.service.app import create_app
-
-#: What a browser says of itself, and of a form of our own.
-HTML = {"Accept": "text/html", "Origin": "http://hub.test"}
-
-
-def browser(world, person=None) -> TestClient:
-    """A client with the cookie of a login, as a browser has it; it follows no redirect."""
-    client = TestClient(
-        create_app(world.hub), base_url="http://hub.test", headers=HTML, follow_redirects=False
-    )
-    if person:
-        cookie = login_cookie(world, person)
-        client.cookies.set(cookie["name"], cookie["value"])
-    return client
-
-
-def send(client, path, page=None, **fields):
-    """Open the page of a form and send it."""
-    client.get(page or path)
-    return client.post(path, data=fields)
 
 
 def described(world, name="open-door", **document):
@@ -268,6 +247,38 @@ def test_catalogue__words_facets_order_and_pages(sqlite_world):
     assert "Leave some out" in many.text
 
 
+def test_catalogue__by_day_of_the_description(sqlite_world):
+    described(sqlite_world, title={"en": "Hearts of old"}, modified="2024-05-02")
+    client = browser(sqlite_world)
+    within = client.get("/en/catalogue?since=2024-05-02&until=2024-05-02").text
+    assert "Hearts of old" in within
+    assert 'name="since" type="date" min="1900-01-01" max="9999-12-31" value="2024-05-02"' in within
+    assert "/fr/catalogue?since=2024-05-02&amp;until=2024-05-02" in within
+    outside = client.get("/en/catalogue?until=2024-05-01&sort=title")
+    assert outside.status_code == 200
+    assert "Hearts of old" not in outside.text
+    assert "1 data set fits, but was not changed in these days." in outside.text
+    assert 'href="/en/catalogue?sort=title">Look on any day' in outside.text
+    assert "changed in these days" not in client.get("/en/catalogue?q=nothing&until=2024-05-01").text
+
+
+@pytest.mark.parametrize(
+    ("query", "sentence", "wrong"),
+    [
+        ("since=2024-13-01", "“2024-13-01” is no day; write it like 2026-11-28.", 1),
+        ("until=<b>", "“&lt;b&gt;” is no day", 1),
+        ("since=2024-02-02&until=2024-02-01", "The first day is after the last; exchange them.", 2),
+    ],
+)
+def test_catalogue__wrong_days_are_told_on_the_page(sqlite_world, query, sentence, wrong):
+    answer = browser(sqlite_world).get(f"/en/catalogue?{query}")
+    assert answer.status_code == 422
+    assert sentence in answer.text
+    assert answer.text.count('aria-invalid="true"') == wrong
+    assert "Data set open-door" in answer.text, "the list is there all the same"
+    assert "n’est pas une date" in browser(sqlite_world).get("/fr/catalogue?since=demain").text
+
+
 def test_home__counts_what_may_be_seen(sqlite_world):
     described(sqlite_world, n_individuals=250)
     told = re.findall(r"<strong>([^<]+)</strong><span>([^<]+)", browser(sqlite_world).get("/").text)
@@ -443,6 +454,96 @@ def test_request__returned_changed_and_taken_back(sqlite_world):
     assert send(asker, f"{request}/cancel", request).status_code == 303
     assert send(asker, f"{request}/cancel", request).status_code == 409
     assert "Withdrawn by the study" in asker.get(request).text
+
+
+# ---- terms of a data set -------------------------------------------------------------------------------
+
+
+def published(world):
+    """Publish a whole description of the open door; return the path of its terms."""
+    path = f"/datasets/{world.datasets['open-door']}"
+    answer = send(browser(world, "holder"), f"{path}/describe", action="publish", **filled_in(na12878()))
+    assert answer.status_code == 303
+    return f"{path}/terms"
+
+
+def agent_of(document):
+    """What a browser sends of who decides, how fast and under which conditions."""
+    sent = filled_in(document)
+    return {
+        name: text for name, text in sent.items() if name.startswith(("hdab.", "hdab_days", "conditions."))
+    }
+
+
+def test_terms__set_seen_by_all_and_remembered(world):
+    path, holder = published(world), browser(world, "holder")
+    fields = agent_of(na12878()) | {
+        "duo": ["DUO:0000007", "DUO:0000026", "DUO:0000025"], "diseases": "MONDO:0004975\nMONDO:0005148",
+        "people": "ada@hub.test", "months": "24", "hdab_days": "45",
+    }  # fmt: skip
+    assert send(holder, path, version="", **fields).headers["location"] == f"{path}?done=saved"
+    visitor = browser(world).get(path.removesuffix("/terms")).text
+    for shown in (
+        "MONDO:0004975, MONDO:0005148",
+        "45 days promised",
+        "DUO:0000007",
+        "Months of use, at most",
+    ):
+        assert shown in visitor
+    assert "ada@hub.test" not in visitor
+    page = holder.get(path).text
+    assert "ada@hub.test</textarea>" in page
+    assert "Steward" in page.partition("Who decides in this hub")[2]
+    assert browser(world).get(path).status_code == 401
+    assert browser(world, "researcher").get(path).status_code == 403
+    send(browser(world, "steward"), path, **(fields | {"months": "12", "hdab_days": "30"}))
+    past = holder.get(path).text.partition("How they changed")[2]
+    for line in ("<del>24</del> <ins>12</ins>", "<del>45</del> <ins>30</ins>", "Steward", "Holder"):
+        assert line in past
+    assert "ada@hub.test" not in past
+    log = world.client("auditor").get("/api/audit", params={"action": "terms"}).json()["events"]
+    assert [one["detail"]["terms"]["months"] for one in log] == [12, 24]
+    assert log[0]["detail"]["terms"]["people"] == 1, "addresses are not kept for ever"
+    n_events = len(log)
+    send(holder, path, **(fields | {"months": "12", "hdab_days": "30"}))
+    log = world.client("auditor").get("/api/audit", params={"action": "terms"}).json()["events"]
+    assert len(log) == n_events, "the same again is no change"
+
+
+def test_terms__faults_beside_their_fields_and_nothing_saved(sqlite_world):
+    path, holder = published(sqlite_world), browser(sqlite_world, "holder")
+    before = holder.get(f"/en{path}").text
+    answer = send(
+        holder, path, duo=["DUO:0000007", "DUO:0000025"], diseases="hearts", months="many", countries="FR",
+        hdab_days="soon",
+    )  # fmt: skip
+    assert answer.status_code == 422
+    for fault in (
+        "Write numbers of MONDO, one a line", "Write a number of months from 1 to 600.", "A whole number",
+        "Choose this code, too, or empty the field", "Nothing was saved", ">hearts</textarea>",
+    ):  # fmt: skip
+        assert fault in answer.text, fault
+    assert answer.text.count('aria-invalid="true"') == 4
+    french = send(holder, "/fr" + path, duo=["DUO:0000007"], diseases="hearts").text
+    assert "Écrivez des numéros MONDO" in french
+    assert holder.get(f"/en{path}").text == before
+    without = send(holder, path, duo=["DUO:0000042"])
+    assert without.status_code == 422, "who decides is needed of what is published"
+    assert "Health data access body" in without.text
+    assert holder.get(f"/en{path}").text == before
+
+
+def test_terms__of_a_draft_count_when_it_is_published(sqlite_world):
+    path, holder = published(sqlite_world), browser(sqlite_world, "holder")
+    describe = path.removesuffix("terms") + "describe"
+    changed = filled_in(na12878()) | {"title.en": ["A better title"]}
+    send(holder, describe, action="save", **changed)
+    fields = agent_of(na12878()) | {"duo": ["DUO:0000042"], "hdab_days": "99"}
+    assert send(holder, path, **fields).headers["location"] == f"{path}?done=draft"
+    assert "A better title" in holder.get(describe).text
+    visitor = browser(sqlite_world)
+    assert "99 days" not in visitor.get(path.removesuffix("/terms")).text
+    assert send(holder, path, version="1", **fields).status_code == 409
 
 
 def test_study__people_are_invited_join_lead_and_leave(sqlite_world):

@@ -26,6 +26,7 @@ OPEN = (
     "/",
     "/catalogue",
     "/catalogue?q=exomes&assay=WES",
+    "/catalogue?until=2001-01-01",
     "/permits",
     "/legal",
     "/login",
@@ -34,12 +35,17 @@ OPEN = (
 )
 OF_ROLE = {
     None: (),
-    "holder": ("/account", "/studies", "/describe", "/datasets/REAL/describe", "/browser?dataset=REAL"),
-    "steward": ("/account", "/inbox", "/requests/REQUEST", "/datasets/REAL"),
-    "researcher": ("/account", "/studies", "/requests/new?dataset=OTHER", "/browser?dataset=REAL"),
+    "holder": (
+        "/account", "/studies", "/describe", "/datasets/REAL/describe", "/datasets/REAL/terms",
+        "/browser?dataset=REAL",
+    ),
+    "steward": ("/account", "/inbox", "/requests/REQUEST", "/datasets/REAL", "/permits/LONGER"),
+    "researcher": (
+        "/account", "/studies", "/requests/new?dataset=OTHER", "/browser?dataset=REAL", "/permits/ENDING",
+    ),
     "auditor": ("/account", "/audit", "/audit/verify"),
     "administrator": ("/account", "/people", "/people/PERSON"),
-}
+}  # fmt: skip
 
 
 class Watch:
@@ -119,6 +125,9 @@ def filled(world, path: str) -> str:
         request = session.scalars(
             select(models.AccessRequest.uuid).where(models.AccessRequest.state == "submitted")
         ).first()
+        about = select(models.Permit.uuid).order_by(models.Permit.ends_at)
+        longer, ending = session.scalars(about.limit(2)).all()
+    path = path.replace("LONGER", longer).replace("ENDING", ending)
     path = path.replace("REAL", world.datasets[REAL]).replace("OTHER", world.datasets["biobank-wes"])
     return path.replace("PERSON", person).replace("REQUEST", request)
 
@@ -154,7 +163,7 @@ def test_every_page__no_error_and_nothing_grave(hub, visit, person, language):
 def test_contrast__in_the_dark_too(hub, visit, scheme):
     world, _ = hub
     watch = visit("holder", color_scheme=scheme)
-    for path in ("/", "/catalogue", "/datasets/REAL", "/datasets/REAL/describe"):
+    for path in ("/", "/catalogue", "/datasets/REAL", "/datasets/REAL/describe", "/datasets/REAL/terms"):
         assert grave_findings(watch.open(filled(world, path))) == [], path
 
 
@@ -243,11 +252,42 @@ def test_pages__work_without_javascript(visit):
     page.get_by_role("checkbox", name=re.compile("^WES")).check()
     page.get_by_role("button", name="Apply").click()
     assert page.locator(".hit").count() == 2
+    page.get_by_label("From", exact=True).fill("2026-11-27")
+    page.get_by_role("button", name="Apply").click()
+    assert page.locator(".hit").count() == 0
+    page.get_by_role("link", name="Look on any day").click()
+    assert "assay=WES" in page.url
     page.get_by_role("link", name="Biobank exomes 2020–2025").click()
     page.locator("summary", has_text="curl").click()
     assert page.get_by_text("curl -H").is_visible()
     page.get_by_role("link", name=re.compile("Request access|Your request")).first.click()
     assert page.locator("h1").count() == 1
+
+
+def test_days__narrow_the_list_while_they_are_typed(visit):
+    watch = visit()
+    page = watch.open("/en/catalogue")
+    before = int(page.locator(".found-head strong").inner_text())
+    page.get_by_label("Until", exact=True).focus()
+    page.keyboard.type("10012026")
+    page.wait_for_url("**until=2026-10-01**")
+    n_left = int(page.locator(".found-head strong").inner_text())
+    assert 0 < n_left < before
+    assert page.evaluate("document.activeElement.id") == "until"
+    page.get_by_label("From", exact=True).focus()
+    page.keyboard.type("10022026")
+    page.wait_for_selector("#days-fault .fault")
+    assert "The first day is after the last" in page.get_by_role("alert").inner_text()
+    assert page.get_by_label("From", exact=True).get_attribute("aria-invalid") == "true"
+    assert grave_findings(page) == []
+    watch.wrong = [one for one in watch.wrong if "422" not in one]
+    page.get_by_label("From", exact=True).fill("2026-01-01")
+    page.wait_for_url("**since=2026-01-01**")
+    page.wait_for_selector("#days-fault .fault", state="detached")
+    assert page.get_by_label("From", exact=True).get_attribute("aria-invalid") is None
+    page.get_by_role("checkbox", name=re.compile("^WES")).check()
+    page.wait_for_url("**assay=WES**")
+    assert "until=2026-10-01" in page.url
 
 
 def test_form__errors_are_told_linked_and_focused(hub, visit):
@@ -269,15 +309,31 @@ def test_form__errors_are_told_linked_and_focused(hub, visit):
     assert page.locator(".tongue[data-language=en]").first.is_hidden()
 
 
-@pytest.mark.parametrize("path", ["/", "/catalogue", "/datasets/REAL", "/inbox", "/login", "/audit"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "/catalogue",
+        "/datasets/REAL",
+        "/datasets/REAL/terms",
+        "/inbox",
+        "/permits/LONGER",
+        "/login",
+        "/audit",
+    ],
+)
 def test_phone__nothing_is_wider_than_the_screen(hub, visit, path):
     world, _ = hub
-    person = {"/inbox": "steward", "/audit": "auditor"}.get(path)
+    person = {
+        "/inbox": "steward", "/permits/LONGER": "steward", "/audit": "auditor",
+        "/datasets/REAL/terms": "holder",
+    }.get(path)  # fmt: skip
     watch = visit(person, viewport={"width": 360, "height": 740}, has_touch=True, is_mobile=True)
     page = watch.open("/fr" + filled(world, path))
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
     small = page.evaluate(
-        "[...document.querySelectorAll('button, .button, input:not([type=hidden]):not([type=checkbox])')]"
+        "[...document.querySelectorAll('button, .button, input')]"
+        ".filter(e => !['hidden', 'checkbox', 'radio'].includes(e.type))"
         ".filter(e => e.offsetParent && e.getBoundingClientRect().height < 28).map(e => "
         "e.outerHTML.slice(0, 80))"
     )

@@ -1,5 +1,6 @@
 """The index follows what is published, whoever changes it and however."""
 
+import numpy as np
 import pytest
 from builders.described import add_dataset, describe, publish
 from sqlalchemy import delete, select, text, update
@@ -7,6 +8,7 @@ from sqlalchemy import delete, select, text, update
 from genomehub.hub import models
 from genomehub.hub.access.principals import ANONYMOUS, Grant, Principal, Role
 from genomehub.hub.catalogue import Catalogue
+from genomehub.hub.discovery import columns as columns_module
 from genomehub.hub.discovery.columns import columns_of
 from genomehub.hub.discovery.indexing import index_dataset, refresh
 from genomehub.hub.discovery.question import Question
@@ -162,8 +164,67 @@ def test_columns__an_older_session_remembers_nothing_for_others(sqlite_world):
     with database.write() as session:
         add_dataset(session, "S1", {"title": {"en": "Lynx"}})
     assert titles(sqlite_world) == ["Data set open-door", "Lynx"]
+    former = (("former",), False, "title")
     with database.read() as session:
         newest = columns_of(session)
         older = newest.forgetting()
-        older._found["former"] = None
-        assert "former" not in newest._found
+        older._remembered.put(former, older.generation, np.ones(older.size, bool))
+        assert newest._remembered.get(former) is None
+
+
+def test_remembered__words_follow_changes_that_are_few(world, monkeypatch):
+    """What is remembered is looked up again for changed data sets alone, and for all after many changes."""
+    database = world.hub.database
+    with database.write() as session:
+        add_dataset(session, "S1", {"title": {"en": "First lynx"}})
+        second = add_dataset(session, "S2", {"title": {"en": "Second vole"}}).id
+    assert (titles(world, "lynx"), titles(world, "vole")) == (["First lynx"], ["Second vole"])
+    asked = []
+    with database.read() as session:
+        texts = type(texts_of(session))
+    look_up = texts.find
+
+    def find_texts(self, session, element, field, among=None):
+        asked.append(among)
+        return look_up(self, session, element, field, among)
+
+    monkeypatch.setattr(texts, "find", find_texts)
+    assert titles(world, "lynx") == ["First lynx"]
+    assert asked == []
+    with database.write() as session:
+        version = describe(session, second, {"title": {"en": "Second lynx"}}).id
+        publish(session, second, version)
+        third = add_dataset(session, "S3", {"title": {"en": "Third lynx"}}).id
+    assert titles(world, "lynx") == ["First lynx", "Second lynx", "Third lynx"]
+    assert asked == [[second, third]] * 3  # title, keywords, body
+    assert titles(world, "vole") == []
+    asked.clear()
+    with database.write() as session:
+        for dataset in (second, third):
+            publish(session, dataset, state="withdrawn")
+    assert titles(world, "lynx") == ["First lynx"]
+    assert asked == [[second, third]] * 3
+    asked.clear()
+    monkeypatch.setattr(columns_module, "_FEW", 1)
+    with database.write() as session:
+        for number in range(4, 7):
+            add_dataset(session, f"S{number}", {"title": {"en": f"Lynx {number}"}})
+    assert titles(world, "lynx") == ["First lynx", "Lynx 4", "Lynx 5", "Lynx 6"]
+    assert asked == [None] * 3
+
+
+def test_remembered__forgets_what_is_unused_longest(monkeypatch):
+    monkeypatch.setattr(columns_module, "_REMEMBERED_BYTES", 40)
+    remembered = columns_module.Remembered()
+    words = [((word,), False, "title") for word in ("one", "two", "three")]
+    masks = [np.arange(100) % step == 0 for step in (2, 3, 50)]  # 13 bytes as bits, 13, and two numbers
+    for word, mask in zip(words, masks, strict=True):
+        remembered.put(word, 1, mask)
+        remembered.put(word, 2, mask)  # once, not twice
+    remembered.get(words[0])
+    for word, mask in zip((words[0], words[2]), (masks[0], masks[2]), strict=True):
+        at, kept = remembered.get(word)
+        assert at == 2
+        np.testing.assert_array_equal(columns_module._mask(kept, 100), mask)
+    remembered.put((("four",), False, "title"), 1, masks[0])
+    assert [remembered.get(word) is None for word in words] == [False, True, False]

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from prometheus_client.mmap_dict import MmapedDict
 
 from genomehub import cli
 
@@ -91,6 +92,22 @@ def test_serve__several_workers_count_together(tmp_path):
         }  # fmt: skip
     (count,) = {line.rpartition(" ")[2] for line in seen}
     assert float(count) >= 20
+
+
+def test_serve__several_workers_have_one_limit(tmp_path, monkeypatch):
+    """20 wrong credentials a minute, whichever process they come to."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    with serving(tmp_path, "--workers", "2") as (_, address):
+        if time.time() % 60 > 45:
+            time.sleep(20)  # all of it within one window
+        wrong = {"Authorization": "Bearer wrong"}
+        answers = [httpx.get(f"{address}/api/account", headers=wrong).status_code for _ in range(45)]
+        assert (answers.count(401), answers.count(429)) == (20, 25)
+        by_process = [
+            sum(n for key, n, *_ in MmapedDict.read_all_values_from_file(file) if "/api/account" in key)
+            for file in tmp_path.glob("genomehub-counts-*/counter_*.db")
+        ]
+        assert len([n for n in by_process if n]) == 2, "both have answered"
 
 
 def test_serve__ends_an_open_request_before_it_stops(tmp_path):

@@ -119,6 +119,19 @@ def test_call__ploidy_by_regions(reference, bam, tmp_path):
     assert files(tmp_path / "o.vcz") == files(tmp_path / "p.vcz")
 
 
+def test_call__excess_depth(reference, bam, tmp_path):
+    """Reads of three more copies of a stretch, which differ from it at one place: no SNV of the sample."""
+    place = 8_250
+    copies = [read for edits in (FIRST, SECOND) for read in reads_of(edits, range(2_000, 15_000, 10))]
+    differs = [(place, SEQUENCE[place], other(place))]
+    copies += [read for _ in range(3) for read in reads_of(differs, range(8_000, 8_500, 5))]
+    output = tmp_path / "o.vcf"
+    assert call(reference, write_reads(tmp_path / "d.bam", copies), tmp_path / "o.vcz", "--vcf", output) == 0
+    found = {record.start: list(record.filter) for record in records(output)}
+    assert found[place] == ["HighDepth"]
+    assert [found[start] for start in (SNV, DELETION, INSERTION)] == [["PASS"]] * 3
+
+
 def test_call__haploid(reference, bam, tmp_path, capsys):
     options = ("--ploidy", 1, "--gvcf", tmp_path / "o.g.vcf.gz", "--json", "--features")
     assert call(reference, bam, tmp_path / "o.vcz", *options) == 0

@@ -8,9 +8,12 @@ from builders.calling import codes, random_sequence, read_codes
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from plain import assembly as plain
+from plain import regions as plain_regions
 
 from genomehub.kernels.assembly import AssemblyLimits, assemble, sequence_keys
-from genomehub.kernels.regions import cut_long, distance_to, grow_over_tracts, merge_spans
+from genomehub.kernels.regions import cut_long, distance_to, grow_over_copies, grow_over_tracts, merge_spans
+from genomehub.kernels.repeats import tracts
+from genomehub.variants.pileup import SHORTEST_TRACT
 
 
 def run(reads, reference, kmers, least_weight=2, max_paths=8, quals=None):
@@ -104,6 +107,41 @@ def test_grow_over_tracts__at_most_so_far():
     assert (first[0], last[0]) == (14, 27)
     grow_over_tracts(first, last, start, end, 100)
     assert (first[0], last[0]) == (9, 41)
+
+
+@st.composite
+def repeating(draw):
+    """A text of which parts are copies of others, nearly."""
+    unit = draw(st.text("ACGT", min_size=9, max_size=14))
+    parts = []
+    for _ in range(draw(st.integers(1, 4))):
+        at = draw(st.integers(0, len(unit) - 1))
+        parts += [unit[:at], draw(st.sampled_from("ACGTN")), unit[at + 1 :]]
+    return draw(st.text("ACGT", max_size=12)) + "".join(parts) + draw(st.text("AC", max_size=12))
+
+
+@settings(deadline=None)
+@given(
+    repeating(),
+    st.integers(0, 60),
+    st.integers(0, 8),
+    st.integers(6, 12),
+    st.integers(5, 40),
+    st.integers(9, 80),
+)
+@example("ACGTTGCATGACGT" * 3, 20, 1, 8, 40, 80)
+@example("ACGTTGCATGACGT" * 3, 20, 1, 8, 40, 30)
+@example("AC" * 20, 20, 1, 8, 40, 80)
+def test_grow_over_copies__equals_plain(text, first, length, least, max_growth, max_span):
+    reference = codes(text)
+    first = min(first, reference.size - 1)
+    span = [first, min(first + length, reference.size)]
+    _, _, tract_end = tracts(reference, SHORTEST_TRACT)
+    spans, copied = np.array([span]), np.zeros(reference.size, bool)
+    grow_over_copies(spans, reference, tract_end, 15, least, max_growth, max_span, copied)
+    *grown, rows = plain_regions.grow(reference, tract_end, span, 9, 15, least, max_growth, max_span, -3)
+    assert spans[0].tolist() == grown
+    assert set(np.flatnonzero(copied).tolist()) == rows
 
 
 @settings(deadline=None)

@@ -61,8 +61,8 @@ def test_pair_priors__equals_plain(sets):
     )
 
 
-def joined(rows, sets, event_rows, priors):
-    """Genotypes of the sites (one per event) of one region after join_sites."""
+def joined(rows, sets, event_rows, priors, before=-1e6):
+    """Genotypes of the sites (one per event) of one region after join_sites, which had ``before`` each."""
     n, m = len(rows), len(event_rows)
     events, none = as_events(event_rows, sets), np.zeros(n, np.int64)
     reads = RegionReads(
@@ -73,7 +73,9 @@ def joined(rows, sets, event_rows, priors):
     prior = np.zeros((m, 28))
     prior[:, 1], prior[:, 2] = priors, np.array(priors) + np.log10(0.5)
     flat, haplotypes = np.array(rows).ravel(), np.array([0, len(sets)])
-    got = Genotypes(alleles, np.full(m, 2), np.full((m, 28), -1e6), prior, np.full(m, n, np.int32))
+    likelihood = np.full((m, 28), -1e6)
+    likelihood[:, :3] = before
+    got = Genotypes(alleles, np.full(m, 2), likelihood, prior, np.full(m, n, np.int32))
     sites = np.array([[0, e, e + 1] for e in range(m)])
     kernels.join_sites(
         sites, events, reads, haplotypes, flat, np.array([0, flat.size]), np.ones(n, bool), np.array(priors),
@@ -119,6 +121,16 @@ def test_join_sites__two_deletions_of_one_repeat_share_reads():
     result = posteriors(got, CONFIG)
     assert result.genotype.tolist() == [[0, 1], [0, 0]]
     assert (result.genotype_quality > 20).all()
+
+
+def test_join_sites__cluster_of_half_of_the_reads_is_as_sure_as_one_site():
+    """Foreign reads explain each of three SNVs for 9; that all are foreign at once costs no less."""
+    rows = [[0.0, -4.5, -4.5]] * 14 + [[-4.5, 0.0, -4.5]] * 12
+    het = 26 * np.log10(0.5)
+    got = joined(rows, [[], [0, 1, 2], [2]], [10, 14, 18], [-3.0] * 3, [het - 9.0, het, -63.0])
+    behind = got.log10_likelihood[:, 1] - got.log10_likelihood[:, 0]
+    assert np.allclose(behind, 9.0)
+    assert (posteriors(got, CONFIG).quality > 55).all()
 
 
 def test_join_sites__cluster_of_few_reads_is_from_elsewhere():

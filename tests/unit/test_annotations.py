@@ -109,5 +109,5 @@ def test_apply_filters(site, expected):
 def test_filter_descriptions__name_the_thresholds():
     texts = filter_descriptions(CallConfig())
     assert tuple(texts) == FILTERS
-    assert texts["HighDepth"].endswith("more than 6 standard deviations")
+    assert texts["HighDepth"].endswith("more than 5 standard deviations")
     assert "less than 0.25 (SNVs) or 0.25 (indels)" in texts["ReadBias"]

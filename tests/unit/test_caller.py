@@ -129,6 +129,46 @@ def test_call_interval__insertion_that_only_clips_show():
     assert [(len(alleles[1]) - len(alleles[0]), genotype) for _, alleles, genotype in found] == [(55, [1, 1])]
 
 
+def test_call_interval__indels_of_long_units_that_alignments_show_as_mismatches():
+    unit = random_sequence(24, seed=53)
+    other = unit[:10] + ("A" if unit[10] != "A" else "C") + unit[11:]
+    reference = context(unit + unit + other + unit)
+    for edit in ((499, reference[499], reference[499] + other), (523, reference[523:548], reference[523])):
+        reads = []
+        for edits in ([], [edit]):
+            sequence, places = apply_edits(reference, edits)
+            reads += [_ungapped(aligned_read(sequence, places, n, 120), reference) for n in range(0, 800, 7)]
+        assert {op for read in reads for _, op in read.cigar} == {"M"}
+        found = genotypes(call(reference, make_records(reads)))
+        spelled = [
+            apply_edits(reference, [(place, a[0], a[g[1]])])[0] for place, a, g in found if g == [0, 1]
+        ]
+        assert spelled == [apply_edits(reference, [edit])[0]]
+
+
+def _ungapped(read, reference):
+    """The read without gaps, at the end of its alignment that fits better."""
+    n, end = len(read.bases), read.start + reference_span(read.cigar)
+    starts = (read.start, end - n)
+    wrong = [sum(a != b for a, b in zip(read.bases, reference[at : at + n], strict=True)) for at in starts]
+    return read._replace(start=starts[wrong[1] < wrong[0]], cigar=[(n, "M")])
+
+
+def test_call_interval__haplotype_that_no_read_covers():
+    reference = context(MIDDLE)
+    first, second = [(505, "G", "T"), (527, "T", "C"), (530, "G", "C")], [(505, "G", "T"), (530, "G", "C")]
+    reads = []
+    for edits, begins in ((first, (440, 445, 450, 460)), (second, (410, 415, 420, 510, 512, 515))):
+        sequence, places = apply_edits(reference, edits)
+        reads += [aligned_read(sequence, places, begin, 100) for begin in begins]
+    found = genotypes(call(reference, make_records(reads)))
+    assert [(place, genotype) for place, _, genotype in found] == [
+        (505, [1, 1]),
+        (527, [0, 1]),
+        (530, [1, 1]),
+    ]
+
+
 def _clipped(read):
     """The read as an aligner gives it that clips at an insertion instead of placing it."""
     at = next((i for i, (_, op) in enumerate(read.cigar) if op == "I"), None)

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from genomehub.errors import ConfigError, GenomehubError, InputError, ResourceError
+from genomehub.files import workflow_directory
 from genomehub.pipeline import launch
-from genomehub.pipeline.workflow import workflow_directory
 
 
 def test_command__is_the_same_python_and_the_package_s_snakefile(tmp_path):

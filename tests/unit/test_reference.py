@@ -3,13 +3,16 @@
 import gzip
 import json
 import pickle
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from genomehub.config import IndexConfig
 from genomehub.errors import ConfigError, InputError, NotFoundError, StoreError
+from genomehub.files import forget_pages
 from genomehub.pipeline.reference import build_reference
+from genomehub.store import reference as store
 from genomehub.store.reference import PADDING, Reference
 from genomehub.types import Base
 
@@ -243,3 +246,27 @@ def test_preload__changes_nothing_and_may_be_repeated(reference):
     reference.preload()
     reference.preload()
     assert reference.sequence(0, 0, 100).tolist() == before
+
+
+@pytest.mark.parametrize("huge", [0, 1], ids=["a probe that fails", "a probe that succeeds"])
+def test_preload__reads_again_what_is_cached_in_small_pages(reference, monkeypatch, huge):
+    forgotten = []
+
+    def forget(path, n_bytes):
+        forgotten.append((Path(path).name, n_bytes))
+        forget_pages(path, n_bytes)
+
+    monkeypatch.setattr(store, "_WORTH_READING_AGAIN", 1)
+    monkeypatch.setattr(store, "_PROBE", 4096)
+    monkeypatch.setattr(store, "_huge_bytes", lambda path: huge)
+    monkeypatch.setattr(store, "forget_pages", forget)
+    arrays = [reference.bases.packed, reference.seeds.buckets, reference.seeds.entries]
+    before = [array.copy() for array in arrays]
+    reference.preload()
+    sizes = {name: [n for other, n in forgotten if other == name] for name, _ in forgotten}
+    assert sorted(sizes) == ["bases.npy", "buckets.npy", "entries.npy"]
+    for name, read in sizes.items():
+        whole = next(reference.path.rglob(name)).stat().st_size
+        assert read == ([4096, whole] if huge else [4096])
+    for array, values in zip(arrays, before, strict=True):
+        np.testing.assert_array_equal(array, values)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+import genomehub
 from genomehub import cost
 from genomehub.errors import ConfigError, NotFoundError, StoreError
 from genomehub.pipeline import commands, summary, workflow
@@ -167,7 +168,7 @@ def test_read_run__not_yaml(folder):
 
 
 def test_workflow_directory__missing(tmp_path, monkeypatch):
-    monkeypatch.setattr(workflow.genomehub, "__file__", str(tmp_path / "genomehub" / "__init__.py"))
+    monkeypatch.setattr(genomehub, "__file__", str(tmp_path / "genomehub" / "__init__.py"))
     with pytest.raises(StoreError, match="the workflow is missing from this installation"):
         workflow.workflow_directory()
 
@@ -193,7 +194,7 @@ def test_schemas__every_setting_and_column_is_explained():
 
 def test_environment__pins_this_version():
     text = (workflow.workflow_directory() / "envs" / "genomehub.yaml").read_text()
-    assert f"genomehub =={workflow.genomehub.__version__}" in text
+    assert f"genomehub =={genomehub.__version__}" in text
 
 
 def test_summarise__what_is_there(folder):

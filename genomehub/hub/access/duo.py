@@ -2,7 +2,7 @@
 
 Codes and their meaning: DUO (EBISPOT/DUO, CC BY 4.0, release of 2021-02-23). A *permission* says what for
 (GRU, HMB, DS, POA, NRES), *modifiers* say under which conditions. The match advises; a human decides. Where a
-machine cannot know (is this disease one of those? is the ethics approval a good one?), it says so.
+machine cannot know (is the ethics approval a good one?), it says so.
 """
 
 import enum
@@ -11,7 +11,9 @@ from datetime import date, datetime
 from typing import Annotated
 
 import annotated_types
-from pydantic import BaseModel, Field, PrivateAttr, StringConstraints
+from pydantic import BaseModel, Field, PrivateAttr, SkipValidation, StringConstraints
+
+from genomehub.hub.access.diseases import Diseases
 
 #: code without prefix -> shorthand, label
 CODES: dict[str, tuple[str, str]] = {
@@ -99,7 +101,10 @@ class Use(BaseModel, extra="forbid"):
 
 
 class Asked(BaseModel):
-    """A request, as the match sees it: its codes, what it says of the use, who, for which study, how long."""
+    """A request, as the match sees it: its codes, what it says of the use, who, for which study, how long.
+
+    tree : of diseases, to be asked whether one is a kind of another; None: a human must look
+    """
 
     duo: list[str]
     use: Use
@@ -107,6 +112,7 @@ class Asked(BaseModel):
     study: str
     starts: datetime
     until: datetime
+    tree: SkipValidation[Diseases | None] = None
 
 
 class Answer(enum.StrEnum):
@@ -265,10 +271,44 @@ def _disease(terms: Terms, asked: Asked) -> Result:
     others = sorted(wanted - set(terms.diseases))
     if not others:
         return Answer.MET, Why("the study is on %(diseases)s", diseases=", ".join(sorted(wanted)))
-    return Answer.UNCLEAR, Why(
-        Why("allowed: %(allowed)s; asked: %(asked)s. Look in MONDO whether it is a kind of it"),
-        allowed=", ".join(terms.diseases),
-        asked=", ".join(others),
+    if asked.tree is None:
+        return Answer.UNCLEAR, Why(
+            "allowed: %(allowed)s; asked: %(asked)s. MONDO's tree was not asked; look whether it is a kind "
+            "of it",
+            allowed=", ".join(terms.diseases),
+            asked=", ".join(others),
+        )
+    return _kinds(terms.diseases, others, asked.tree)
+
+
+def _kinds(allowed: list[str], asked: list[str], tree: Diseases) -> Result:
+    """Say whether each disease is a kind of one that is allowed."""
+    told = {"release": tree.release, "allowed": tree.called(allowed)}
+    others = [one for one in asked if not any(tree.is_kind(one, broad) for broad in allowed)]
+    if not others:
+        return Answer.MET, Why(
+            "by MONDO's tree (release %(release)s), %(asked)s is a kind of what is allowed: %(allowed)s",
+            asked=tree.called(asked),
+            **told,
+        )
+    if unknown := [one for one in (*others, *allowed) if one not in tree]:
+        return Answer.UNCLEAR, Why(
+            "MONDO's tree (release %(release)s) does not know %(unknown)s; look whether %(asked)s is a kind "
+            "of what is allowed: %(allowed)s",
+            unknown=", ".join(unknown),
+            asked=tree.called(others),
+            **told,
+        )
+    if broader := [one for one in others if any(tree.is_kind(narrow, one) for narrow in allowed)]:
+        return Answer.NOT_MET, Why(
+            "by MONDO's tree (release %(release)s), %(asked)s is broader than what is allowed: %(allowed)s",
+            asked=tree.called(broader),
+            **told,
+        )
+    return Answer.NOT_MET, Why(
+        "by MONDO's tree (release %(release)s), %(asked)s is no kind of what is allowed: %(allowed)s",
+        asked=tree.called(others),
+        **told,
     )
 
 

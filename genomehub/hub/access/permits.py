@@ -5,7 +5,7 @@ Whatever changes here counts with the next question to the gate, and for downloa
 
 import enum
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from pydantic import BaseModel
@@ -46,7 +46,7 @@ def find_permit(session: Session, gate: Gate, permit_uuid: str) -> models.Permit
         There is none, or it is others': which of these is not told.
     """
     permit = session.scalar(select(models.Permit).where(models.Permit.uuid == permit_uuid))
-    if permit is None or not (is_member(permit.study, gate.principal) or _decided(gate, permit)):
+    if permit is None or not (is_member(permit.study, gate.principal) or decided_datasets(gate, permit)):
         raise NotFoundError(f"{permit_uuid[:80]!r}: you see no such permit. Look at your studies.")
     return permit
 
@@ -67,27 +67,50 @@ def permits_of(
     permit = models.Permit
     mine = select(models.StudyMember.study_id).where(models.StudyMember.person_id == principal.person_id)
     own = permit.study_id.in_(mine)
-    found = select(permit).where(or_(own, permit.id.in_(_about_mine(principal))) if decided else own)
+    found = select(permit).where(or_(own, permit.id.in_(about_mine(principal))) if decided else own)
     if study is not None:
         found = found.where(permit.study_id == study.id)
     total = session.scalar(select(func.count()).select_from(found.subquery())) or 0
     return session.scalars(found.order_by(permit.id.desc()).limit(limit).offset(offset)).all(), total
 
 
-def _about_mine(principal: Principal) -> Select[tuple[int]]:
+def ending(
+    session: Session,
+    principal: Principal,
+    now: datetime,
+    days: Sequence[int],
+    study: models.Study | None = None,
+) -> Sequence[models.Permit]:
+    """Return permits of one's studies (or of one of them) that end within the most of so many days."""
+    permit = models.Permit
+    mine = select(models.StudyMember.study_id).where(models.StudyMember.person_id == principal.person_id)
+    found = select(permit).where(
+        permit.study_id.in_(mine),
+        permit.withdrawn_at.is_(None),
+        permit.starts_at <= now,
+        permit.ends_at > now,
+        permit.ends_at <= now + timedelta(days=max(days, default=0)),
+    )
+    if study is not None:
+        found = found.where(permit.study_id == study.id)
+    return session.scalars(found.order_by(permit.ends_at, permit.id).limit(50)).all()
+
+
+def about_mine(principal: Principal) -> Select[tuple[int]]:
     """Select numbers of permits about data sets that the principal decides about."""
     projects = [grant.project_id for grant in principal.grants if grant.role is Role.STEWARD]
     about = select(models.PermitDataset.permit_id).join(models.Dataset)
     return about if None in projects else about.where(models.Dataset.project_id.in_(projects))
 
 
-def _decided(gate: Gate, permit: models.Permit) -> list[models.Dataset]:
+def decided_datasets(gate: Gate, permit: models.Permit) -> list[models.Dataset]:
+    """Return the permit's data sets that the principal decides about."""
     return [dataset for dataset in permit.datasets if gate.decide(Action.DECIDE, dataset).allowed]
 
 
 def _require_all(gate: Gate, permit: models.Permit, now: datetime) -> None:
     """Return if the principal decides about all the permit's data sets, and it still holds."""
-    if len(_decided(gate, permit)) < len(permit.datasets):
+    if len(decided_datasets(gate, permit)) < len(permit.datasets):
         raise NotAllowedError("only a steward of all the permit's data sets may do this.")
     if is_member(permit.study, gate.principal):
         raise NotAllowedError("you are in the study: another steward must do this.")
@@ -113,7 +136,7 @@ def add_person(
 def remove_person(session: Session, gate: Gate, permit: models.Permit, person_uuid: str) -> models.Person:
     """Take a person out of a permit: a steward of any of its data sets may, and who leads the study."""
     leads = any(one.lead and one.person_id == gate.principal.person_id for one in permit.study.members)
-    if not leads and not _decided(gate, permit):
+    if not leads and not decided_datasets(gate, permit):
         raise NotAllowedError("only a steward, or who leads the study, may do this.")
     person = next((one for one in permit.people if one.uuid == person_uuid), None)
     if person is None:
@@ -141,7 +164,7 @@ def withdraw(
 
     A steward of only some of its data sets takes those out; the permit holds on for the others.
     """
-    mine = _decided(gate, permit)
+    mine = decided_datasets(gate, permit)
     if not mine:
         raise NotAllowedError("only a steward of the permit's data sets may do this.")
     if permit.withdrawn_at is not None:

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from genomehub.errors import ConflictError, InputError, NotAllowedError, NotFoundError
 from genomehub.hub import models
 from genomehub.hub.access import duo
+from genomehub.hub.access.diseases import Diseases
 from genomehub.hub.access.duo import Use
 from genomehub.hub.access.gate import Action, Gate
 from genomehub.hub.access.principals import Principal, Role
@@ -292,6 +293,23 @@ def decide(
     return wanted, _close(session, gate, request, ruling, now)
 
 
+def stewards_of(session: Session, datasets: Iterable[models.Dataset]) -> Sequence[models.Person]:
+    """Return who decides about any of the data sets."""
+    grant, projects = models.RoleGrant, {dataset.project_id for dataset in datasets}
+    found = (
+        select(models.Person)
+        .join(grant, grant.person_id == models.Person.id)
+        .where(
+            grant.role == Role.STEWARD.value,
+            or_(grant.project_id.is_(None), grant.project_id.in_(projects)),
+            models.Person.disabled_at.is_(None),
+        )
+        .distinct()
+        .order_by(models.Person.id)
+    )
+    return session.scalars(found).all()
+
+
 def verdicts(session: Session, request: models.AccessRequest) -> dict[int, models.AccessVerdict]:
     """Return what has been decided, by the data set's number."""
     found = select(models.AccessVerdict).where(models.AccessVerdict.request_id == request.id)
@@ -382,7 +400,9 @@ def write_terms(
     session.flush()
 
 
-def matches(session: Session, request: models.AccessRequest, now: datetime) -> dict[str, duo.Match]:
+def matches(
+    session: Session, request: models.AccessRequest, now: datetime, tree: Diseases
+) -> dict[str, duo.Match]:
     """Return the match of a request with each of its data sets, by their uuid."""
     texts = documents(session, request.datasets)
     asked = duo.Asked(
@@ -392,6 +412,7 @@ def matches(session: Session, request: models.AccessRequest, now: datetime) -> d
         study=request.study.uuid,
         starts=request.submitted_at or now,
         until=request.until,
+        tree=tree,
     )
     return {
         dataset.uuid: duo.match(texts.get(dataset.id, {}).get("duo", []), terms_of(session, dataset), asked)

@@ -10,6 +10,7 @@ import hashlib
 import re
 from collections.abc import Iterable
 from pathlib import PurePosixPath
+from urllib.parse import quote, urlsplit
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -63,8 +64,7 @@ class Object:
     @property
     def media_type(self) -> str:
         """Of its bytes."""
-        kind = "" if self.file is None or self.member else self.file.kind
-        return _MEDIA_TYPES.get(kind, "application/octet-stream")
+        return media_type_of("" if self.file is None or self.member else self.file.kind)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,6 +87,20 @@ member='call_genotype/0.0')
     if found is None:
         return None
     return Name(found[1], int(found[2]) if found[2] else None, (found[3] or "")[1:].replace("~", "/"))
+
+
+def media_type_of(kind: str) -> str:
+    """Return the media type under which a kind of file is given out."""
+    return _MEDIA_TYPES.get(kind, "application/octet-stream")
+
+
+def uri_of(hub: str, name: str) -> str:
+    """Return the DRS URI of an object of the hub at an address.
+
+    >>> uri_of("https://hub.example.org", "0" * 4 + ".2~call_genotype")
+    'drs://hub.example.org/0000.2~call_genotype'
+    """
+    return f"drs://{urlsplit(hub).netloc}/{quote(name, safe='~')}"
 
 
 def find_entry(session: Session, name: str) -> models.Entry | None:
@@ -129,15 +143,21 @@ class Objects:
         if parsed.number > len(files):
             return None
         file = files[parsed.number - 1]
-        if parsed.member and (inner := self._session.get(models.FileMember, (file.id, parsed.member))):
-            named = PurePosixPath(parsed.member).name
-            return Object(name, named, entry, file, parsed.member, inner.size_bytes, inner.sha256, None, None)
+        if parsed.member:
+            row = self._session.get(models.FileMember, (file.id, parsed.member))
+            if row is not None:  # the many of a store are asked for one by one: no tree is made for each
+                last = PurePosixPath(parsed.member).name
+                return Object(name, last, entry, file, parsed.member, row.size_bytes, row.sha256, None, None)
+            if not self._lists(file, f"{parsed.member}/"):
+                if file.n_files is not None and not self._lists(file):
+                    raise _unlisted(file)
+                return None
         part = self._file_part(entry, parsed.number, file, PurePosixPath(file.path).name)
         for step in filter(None, parsed.member.split("/")):
-            found = next((one for one in part.parts if one.name == step), None)
-            if found is None:
+            inner = next((one for one in part.parts if one.name == step), None)
+            if inner is None:
                 return None
-            part = found
+            part = inner
         bundle = part.parts if part.parts else None
         return Object(
             part.id, part.name, entry, file, parsed.member, part.size_bytes, part.sha256,
@@ -147,6 +167,14 @@ class Objects:
     def _md5(self, file: models.File) -> str | None:
         of_content = models.FileContent.sha256 == file.sha256
         return self._session.scalar(select(models.FileContent.md5).where(of_content))
+
+    def _lists(self, file: models.File, start: str = "") -> bool:
+        """Whether files of a folder are noted, whose names start so."""
+        noted = models.FileMember
+        some = select(noted.file_id).where(
+            noted.file_id == file.id, noted.name.startswith(start, autoescape=True)
+        )
+        return self._session.scalar(some.limit(1)) is not None
 
     def _parts_of(self, entry: models.Entry, files: list[models.File]) -> tuple[Part, ...]:
         taken: set[str] = set()
@@ -165,11 +193,15 @@ class Objects:
         members = select(models.FileMember).where(models.FileMember.file_id == file.id)
         rows = [(row.name, row.size_bytes, row.sha256) for row in self._session.scalars(members)]
         if not rows:
-            raise ResourceError(
-                f"{file.path}: an earlier version has registered this folder, and not listed its files. "
-                "Have it done: genomehub hub checksums."
-            )
+            raise _unlisted(file)
         return _tree(_portable(name), name_of, rows)
+
+
+def _unlisted(file: models.File) -> ResourceError:
+    return ResourceError(
+        f"{file.path}: an earlier version has registered this folder, and not listed its files. "
+        "Have it done: genomehub hub checksums."
+    )
 
 
 def _tree(name: str, name_of: str, rows: list[tuple[str, int, str]]) -> Part:

@@ -64,7 +64,7 @@ def to_schema_org(document: DatasetDescription, iri: str, page: str, catalogue: 
         "spatialCoverage": [{"@type": "Place", "identifier": place} for place in document.spatial],
         "measurementTechnique": list(document.genome.assays) if document.genome else [],
         "variableMeasured": _variables(document),
-        "distribution": [_download(form) for form in document.distributions],
+        "distribution": [download_of(form) for form in document.distributions],
     }
     return _without_empty(made)
 
@@ -158,11 +158,13 @@ def _variables(document: DatasetDescription) -> list[dict[str, Any]]:
     ]
 
 
-def _encoding(form: Distribution) -> str:
+def media_type_of(form: Distribution) -> str:
+    """Return the media type of a form in which the data can be had."""
     return form.media_type or _MEDIA.get(form.format or "", "application/octet-stream")
 
 
-def _download(form: Distribution) -> dict[str, Any]:
+def download_of(form: Distribution) -> dict[str, Any]:
+    """Return a form in which the data can be had as schema.org's DataDownload."""
     edam = KINDS.get(form.format or "", (None, None))[1]
     return _without_empty(
         {
@@ -170,7 +172,7 @@ def _download(form: Distribution) -> dict[str, Any]:
             "name": in_language(form.title, "en"),
             "description": in_language(form.description, "en"),
             "contentUrl": form.download_url or form.access_url,
-            "encodingFormat": [_encoding(form), FORMATS + edam] if edam else _encoding(form),
+            "encodingFormat": [media_type_of(form), FORMATS + edam] if edam else media_type_of(form),
             "contentSize": None if form.size_bytes is None else f"{form.size_bytes} B",
             "sha256": form.sha256,
             "license": form.license,
@@ -187,7 +189,7 @@ def _file_object(form: Distribution, number: int) -> dict[str, Any]:
             "name": name,
             "description": in_language(form.title, "en"),
             "contentUrl": form.download_url or form.access_url,
-            "encodingFormat": _encoding(form),
+            "encodingFormat": media_type_of(form),
             "contentSize": None if form.size_bytes is None else f"{form.size_bytes} B",
             "sha256": form.sha256,
         }

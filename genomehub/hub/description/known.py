@@ -29,7 +29,8 @@ FIGURES = (
 _ALIGNERS = ("bwa", "bwa-mem2", "bwa-mem3", "minimap2", "bowtie2", "strobealign")
 _CALLERS = ("gatk", "deepvariant", "bcftools", "freebayes", "strelka2")
 _INDEXES = frozenset({"index", "bai", "csi", "crai", "tbi"})
-_NAMES = {
+#: What a kind of file is called.
+NAMES = {
     "bam": {"en": "Aligned reads (BAM)", "fr": "Lectures alignées (BAM)"},
     "cram": {"en": "Aligned reads (CRAM)", "fr": "Lectures alignées (CRAM)"},
     "vcf": {"en": "Variants (VCF)", "fr": "Variants (VCF)"},
@@ -91,7 +92,7 @@ def _provenance(entry: Entry) -> dict[str, str]:
 
 def _form(file: Any, page: str) -> Distribution:
     return Distribution(
-        title=_NAMES.get(file.kind, {"en": file.kind}),
+        title=NAMES.get(file.kind, {"en": file.kind}),
         access_url=page,
         format=file.kind if file.kind in KINDS else "other",
         size_bytes=file.size_bytes,

@@ -26,6 +26,7 @@ from genomehub.hub.access.principals import Principal, Role
 from genomehub.hub.description.document import DatasetDescription
 from genomehub.hub.description.fields import Profile
 from genomehub.hub.description.known import from_entry, merge, shown
+from genomehub.hub.description.origin import Origin, origin_of
 from genomehub.hub.description.rdf import Reading
 from genomehub.hub.description.validation import Finding, validate
 from genomehub.hub.filing import EventLog
@@ -141,6 +142,13 @@ class Descriptions:
         if version is not None or draft:
             self._gate.require(Action.DESCRIBE, dataset, uuid)
         return self._view(dataset, self._chosen(dataset, version, draft))
+
+    def origin(self, view: View) -> Origin | None:
+        """Return where the data of a data set that was viewed came from, as far as one may be told."""
+        if view.entry is None:
+            return None
+        entry = self.session.scalars(select(models.Entry).where(models.Entry.digest == view.entry)).one()
+        return origin_of(entry, self._gate, self.base)
 
     def versions(self, uuid: str) -> tuple[Version, ...]:
         """Return the versions of a description, oldest first; to the public only those it was shown."""

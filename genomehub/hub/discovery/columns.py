@@ -6,12 +6,10 @@ question that runs meanwhile keeps those it has. Data sets are addressed by thei
 """
 
 import bisect
-import contextlib
 import copy
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable
-from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -21,13 +19,14 @@ from sqlalchemy.orm import Session
 from genomehub.hub import models
 from genomehub.hub.discovery.indexing import GONE
 from genomehub.hub.discovery.question import FACETS, Element
-from genomehub.hub.discovery.texts import FIELDS, texts_of
+from genomehub.hub.discovery.texts import FIELDS, Field, texts_of
 
 #: 0 is "no such data set".
 STATES = (GONE, "draft", "published", "withdrawn")
-#: Words whose data sets are remembered, 8 questions or so.
-_REMEMBERED = 64
-#: So many changes are moved to their places; for more, all are sorted again.
+#: Bytes for the data sets of words that were looked up: a thousand words of 100,000 data sets or more.
+_REMEMBERED_BYTES = 64 << 20
+#: So many changes are moved to their places, and asked for in words that are remembered; for more, all is
+#: sorted and looked up again.
 _FEW = 1000
 
 #: A facet with at most so many values has a bitmap for each.
@@ -83,6 +82,54 @@ def _pack(mask: Mask) -> np.ndarray:
     return words.view(np.uint64)
 
 
+class Remembered:
+    """Which data sets had a word or phrase, at which generation; what is unused longest is forgotten first.
+
+    Kept are numbers (int64) or, where that is smaller, bits (uint8). Threads share it.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[Asked, tuple[int, np.ndarray]] = OrderedDict()
+        self._n_bytes = 0
+
+    def get(self, asked: "Asked") -> tuple[int, np.ndarray] | None:
+        """Return the generation and the data sets."""
+        with self._lock:
+            found = self._kept.get(asked)
+            if found is not None:
+                self._kept.move_to_end(asked)
+            return found
+
+    def put(self, asked: "Asked", generation: int, mask: Mask) -> None:
+        """Remember data sets."""
+        bits, numbers = np.packbits(mask), np.flatnonzero(mask)
+        kept = bits if bits.nbytes < numbers.nbytes else numbers
+        with self._lock:
+            self._forget(asked)
+            self._kept[asked] = (generation, kept)
+            self._n_bytes += kept.nbytes
+            while self._n_bytes > _REMEMBERED_BYTES:
+                self._forget(next(iter(self._kept)))
+
+    def _forget(self, asked: "Asked") -> None:
+        _, kept = self._kept.pop(asked, (0, np.zeros(0, np.uint8)))
+        self._n_bytes -= kept.nbytes
+
+
+Asked = tuple[tuple[str, ...], bool, Field]  # words, whether the last is only begun, where
+
+
+def _mask(kept: np.ndarray, size: int) -> Mask:
+    mask = np.zeros(size, bool)
+    if kept.dtype == np.uint8:
+        bits = np.unpackbits(kept, count=min(size, 8 * len(kept)))
+        mask[: len(bits)] = bits
+    else:
+        mask[kept[kept < size]] = True
+    return mask
+
+
 class Columns:
     """The arrays at one generation.
 
@@ -105,7 +152,8 @@ class Columns:
         self.labels: dict[int, dict[str, str]] = {}
         self.value_rank = np.zeros(1, np.int32)
         self._orders: dict[str, np.ndarray] = {}
-        self._found: OrderedDict[tuple[Any, ...], Mask] = OrderedDict()
+        self._remembered = Remembered()
+        self._changes: list[tuple[int, np.ndarray]] = []  # generation, data sets
 
     @property
     def size(self) -> int:
@@ -116,25 +164,32 @@ class Columns:
         """Return the data sets that have a word or phrase, by field."""
         return tuple(self._having(session, element, field) for field in FIELDS)
 
-    def _having(self, session: Session, element: Element, field: Any) -> Mask:
-        key = (element.words, element.prefix, field)
-        mask = self._found.get(key)
-        if mask is not None:
-            with contextlib.suppress(KeyError):  # another thread may have dropped it
-                self._found.move_to_end(key)
+    def _having(self, session: Session, element: Element, field: Field) -> Mask:
+        asked = (element.words, element.prefix, field)
+        known = self._remembered.get(asked)
+        if known is not None and known[0] == self.generation:
+            return _mask(known[1], self.size)
+        if known is not None and known[0] < self.generation:
+            mask = _mask(known[1], self.size)
+            changed = np.unique(np.concatenate([ids for at, ids in self._changes if at > known[0]]))
+            mask[changed] = False
+            mask[self._look_up(session, element, field, changed.tolist())] = True
         else:
-            numbers = np.fromstring(texts_of(session).find(session, element, field), dtype=np.int64, sep=" ")
-            mask = np.zeros(self.size, bool)
-            mask[numbers[numbers < self.size]] = True
-            self._found[key] = mask
-            while len(self._found) > _REMEMBERED * len(FIELDS):
-                self._found.popitem(last=False)  # longest unused
+            mask = _mask(self._look_up(session, element, field), self.size)
+        if known is None or known[0] < self.generation:
+            self._remembered.put(asked, self.generation, mask)
         return mask
+
+    def _look_up(
+        self, session: Session, element: Element, field: Field, among: list[int] | None = None
+    ) -> np.ndarray:
+        numbers = np.fromstring(texts_of(session).find(session, element, field, among), np.int64, sep=" ")
+        return numbers[numbers < self.size]
 
     def forgetting(self) -> "Columns":
         """Return the same arrays, to be used with a session that sees former words."""
         same = copy.copy(self)
-        same._found = OrderedDict()
+        same._remembered = Remembered()
         return same
 
     def order(self, sort: str, language: str) -> np.ndarray:
@@ -179,6 +234,9 @@ class Columns:
                 new.titles[language][row.dataset_id] = getattr(row, f"title_{language}")
             if len(rows) <= _FEW and (former := self._orders.get(f"title {language}")) is not None:
                 new._orders[f"title {language}"] = new._moved(former, language, ids.tolist())
+        if len(rows) + sum(len(changed) for _, changed in self._changes) <= _FEW:
+            new._remembered = self._remembered
+            new._changes = [*self._changes, (new.generation, ids)]
         new._learn_values(session, self)
         new._post(self, ids, [row.values for row in rows])
         return new

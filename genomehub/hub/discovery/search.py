@@ -164,18 +164,17 @@ def _facet(columns: Columns, name: str, mask: Mask, chosen: dict[str, int], most
     if name in _BY_VALUE:
         values = sorted(
             some.tolist(), key=lambda one: _natural(columns.value_names[one][1]), reverse=name == "year"
-        )
+        )[:most]
     else:
-        values = some[np.lexsort((columns.value_rank[some], -n))].tolist()
-    n_of = dict(zip(some.tolist(), n.tolist(), strict=True))
+        values = some[np.lexsort((columns.value_rank[some], -n))[:most]].tolist()
     picked = dict.fromkeys(number for number in chosen.values() if number >= 0)
-    listed = list(dict.fromkeys([*values[:most], *picked]))
+    listed = list(dict.fromkeys([*values, *picked]))
+    n_of = dict(zip(listed, counts[np.searchsorted(postings.values, listed)].tolist(), strict=True))
     shown = [
-        Count(columns.value_names[one][1], columns.labels[one], n_of.get(one, 0), one in picked)
-        for one in listed
+        Count(columns.value_names[one][1], columns.labels[one], n_of[one], one in picked) for one in listed
     ]
     shown += [Count(value, {}, 0, True) for value, number in chosen.items() if number < 0]
-    return Facet(name, tuple(shown), len(n_of.keys() - set(listed)))
+    return Facet(name, tuple(shown), len(some) - sum(n > 0 for n in n_of.values()))
 
 
 def _natural(value: str) -> tuple[int, int, str]:

@@ -15,6 +15,7 @@ from genomehub.hub.intake.facts import Facts, Finding, NotThatFormatError, Weigh
 from genomehub.hub.intake.genomes import Genome, Recognition, recognise
 from genomehub.hub.intake.recognition import FORMATS, INDEX_KINDS, Seen, find_index, format_of, look_at
 from genomehub.hub.records import FileRecord, ReferenceRecord
+from genomehub.hub.storage import Place
 from genomehub.types import Progress
 
 _log = logging.getLogger("genomehub.hub")
@@ -29,7 +30,7 @@ class Given:
     """A file of a result; ``name`` is how sentences call it."""
 
     kind: str
-    path: Path
+    path: Place
     name: str
 
 
@@ -90,7 +91,7 @@ def inspect(
     """
     findings: list[Finding] = []
     indexes = [one for one in given if one.kind in INDEX_KINDS]
-    used: set[Path] = set()
+    used: set[Place] = set()
 
     def look(one: Given, advance: Advance) -> tuple[Seen | None, list[Finding]]:
         return _look(one, [index.path for index in indexes], used)
@@ -111,7 +112,7 @@ def inspect(
     return Report(facts, tuple(findings), reference, samples, sexes)
 
 
-def _look(one: Given, indexes: Sequence[Path], used: set[Path]) -> tuple[Seen | None, list[Finding]]:
+def _look(one: Given, indexes: Sequence[Place], used: set[Place]) -> tuple[Seen | None, list[Finding]]:
     kind = _MAYBE.get(one.kind, one.kind)
     if kind not in FORMATS:
         return None, []

@@ -4,18 +4,18 @@ import dataclasses
 import hashlib
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
 
 from genomehub.hub import contents, models
-from genomehub.hub.checksums import Checksum, files_of
+from genomehub.hub.checksums import Checksum, names_in
 from genomehub.hub.database import Database
 from genomehub.hub.filing import batched
 from genomehub.hub.intake.facts import Facts
 from genomehub.hub.records import FileRecord, MemberRecord
+from genomehub.hub.storage import Place
 
 _AT_ONCE = 1000  # parameters of a statement; databases bound their number
 
@@ -33,7 +33,7 @@ class SeenFiles:
     def __init__(self, database: Database, clock: Callable[[], datetime] = _now) -> None:
         self._database, self._clock = database, clock
 
-    def recall(self, path: Path, stamp: str) -> Checksum | None:
+    def recall(self, path: Place, stamp: str) -> Checksum | None:
         """Return the checksum of a file that is unchanged since it was read."""
         with self._database.read() as session:
             seen = session.get(models.SeenFile, _place(path))
@@ -44,13 +44,16 @@ class SeenFiles:
                 return None
             return Checksum(seen.size_bytes, seen.sha256, seen.n_files, seen.md5, members)
 
-    def keep(self, path: Path, stamp: str, seen: Checksum) -> None:
+    def keep(self, path: Place, stamp: str, seen: Checksum) -> None:
         """Remember it."""
         shared: dict[str, Any] = {"stamp": stamp, "md5": None, "n_files": None, "seen_at": self._clock()}
         rows = [
-            {**shared, "place": _place(path / one.name), "size_bytes": one.size_bytes, "sha256": one.sha256}
+            {
+                **shared, "place": _place(f"{path}/{one.name}"), "size_bytes": one.size_bytes,
+                "sha256": one.sha256,
+            }
             for one in seen.members
-        ]
+        ]  # fmt: skip
         whole = {
             "place": _place(path), "size_bytes": seen.size_bytes, "sha256": seen.sha256, "md5": seen.md5,
             "n_files": seen.n_files,
@@ -62,9 +65,9 @@ class SeenFiles:
             session.execute(insert(models.SeenFile), rows)
 
 
-def _members(session: Session, path: Path, stamp: str) -> tuple[MemberRecord, ...]:
+def _members(session: Session, path: Place, stamp: str) -> tuple[MemberRecord, ...]:
     """Return what is remembered of the files of a folder with this stamp."""
-    names = {_place(part): part.relative_to(path).as_posix() for part in files_of(path)}
+    names = {_place(f"{path}/{name}"): name for name in names_in(path)}
     found: dict[str, MemberRecord] = {}
     for some in batched(names, _AT_ONCE):
         rows = select(models.SeenFile).where(models.SeenFile.place.in_(some), models.SeenFile.stamp == stamp)
@@ -91,5 +94,5 @@ def keep_contents(
             row.format, row.facts, row.seen_at = seen.format, dataclasses.asdict(seen), now
 
 
-def _place(path: Path) -> str:
+def _place(path: Place | str) -> str:
     return hashlib.sha256(str(path).encode()).hexdigest()

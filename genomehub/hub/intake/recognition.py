@@ -3,7 +3,6 @@
 import dataclasses
 import os
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import BinaryIO
 
 from genomehub.errors import InputError, TooLargeError
@@ -15,6 +14,7 @@ from genomehub.hub.intake.indexes import Index, check_crai, check_fit, read_inde
 from genomehub.hub.intake.reads import fastq_facts
 from genomehub.hub.intake.tables import phenopacket_facts, table_facts
 from genomehub.hub.intake.zarr_stores import vcz_facts
+from genomehub.hub.storage import Place
 
 #: Kinds of file that intake knows, and the formats that they may have.
 FORMATS = {
@@ -41,7 +41,7 @@ class Seen:
     reference_digest: str | None = None
 
 
-def format_of(path: Path, name: str) -> str:
+def format_of(path: Place, name: str) -> str:
     """Return bam, cram, vcf, bcf, vcz, fastq, zip, json, or text, by the first bytes of the content."""
     if path.is_dir():
         return "vcz"
@@ -63,7 +63,7 @@ def format_of(path: Path, name: str) -> str:
     return "phenopacket" if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith((b"{", b"[")) else "table"
 
 
-def find_index(path: Path, format: str, among: Sequence[Path]) -> Path | None:
+def find_index(path: Place, format: str, among: Sequence[Place]) -> Place | None:
     """Return the index of a file: among those that are given with it, else beside it."""
     suffixes = _INDEX_SUFFIXES.get(format, ())
     names = [f"{path.name}.{suffix}" for suffix in suffixes]
@@ -78,7 +78,7 @@ def find_index(path: Path, format: str, among: Sequence[Path]) -> Path | None:
     return None
 
 
-def look_at(path: Path, name: str, kind: str, index: Path | None) -> Seen:
+def look_at(path: Place, name: str, kind: str, index: Place | None) -> Seen:
     """Return what is in a file of a known kind; its end and its index are checked.
 
     Parameters
@@ -113,7 +113,7 @@ def look_at(path: Path, name: str, kind: str, index: Path | None) -> Seen:
         return _READERS[found](handle, name, kind, index)
 
 
-def _alignments(handle: BinaryIO, name: str, kind: str, index: Path | None) -> Seen:
+def _alignments(handle: BinaryIO, name: str, kind: str, index: Place | None) -> Seen:
     _require_bgzf(handle, name)
     bgzf.require_end(handle, name)
     header = headers.bam_header(handle, name)
@@ -146,7 +146,7 @@ def _bam_read_length(handle: BinaryIO, name: str) -> int | None:
     return longest
 
 
-def _cram(handle: BinaryIO, name: str, kind: str, index: Path | None) -> Seen:
+def _cram(handle: BinaryIO, name: str, kind: str, index: Place | None) -> Seen:
     header = headers.cram_header(handle, name)
     major = int(header.detail["cram_version"][0])
     counts = walk_cram(handle, major, name)
@@ -162,7 +162,7 @@ def _cram(handle: BinaryIO, name: str, kind: str, index: Path | None) -> Seen:
     return Seen(facts, header.contigs, None if several else frozenset(by_name))
 
 
-def _variants(handle: BinaryIO, name: str, kind: str, index: Path | None) -> Seen:
+def _variants(handle: BinaryIO, name: str, kind: str, index: Place | None) -> Seen:
     compression = _compression(handle)
     if compression == "bgzf":
         bgzf.require_end(handle, name)
@@ -185,7 +185,7 @@ def _variants(handle: BinaryIO, name: str, kind: str, index: Path | None) -> See
     return _counted(facts, header, _fitting(handle, index, "vcf", header), reads=False)
 
 
-def _binary_variants(handle: BinaryIO, name: str, kind: str, index: Path | None) -> Seen:
+def _binary_variants(handle: BinaryIO, name: str, kind: str, index: Place | None) -> Seen:
     _require_bgzf(handle, name)
     bgzf.require_end(handle, name)
     header = headers.bcf_header(handle, name)
@@ -195,18 +195,18 @@ def _binary_variants(handle: BinaryIO, name: str, kind: str, index: Path | None)
     return _counted(facts, header, _fitting(handle, index, "bcf", header), reads=False)
 
 
-def _fastq(handle: BinaryIO, name: str, kind: str, index: Path | None) -> Seen:
+def _fastq(handle: BinaryIO, name: str, kind: str, index: Place | None) -> Seen:
     compression = _compression(handle)
     if compression == "bgzf":
         bgzf.require_end(handle, name)
     return Seen(fastq_facts(handle, name, compression))
 
 
-def _phenopacket(handle: BinaryIO, name: str, kind: str, index: Path | None) -> Seen:
+def _phenopacket(handle: BinaryIO, name: str, kind: str, index: Place | None) -> Seen:
     return Seen(phenopacket_facts(_whole(handle, name), name))
 
 
-def _table(handle: BinaryIO, name: str, kind: str, index: Path | None) -> Seen:
+def _table(handle: BinaryIO, name: str, kind: str, index: Place | None) -> Seen:
     return Seen(table_facts(_whole(handle, name), name))
 
 
@@ -214,7 +214,7 @@ def _whole(handle: BinaryIO, name: str) -> bytes:
     return b"".join(inflate(handle, name, TABLE_BYTES, "table"))
 
 
-_READERS: dict[str, Callable[[BinaryIO, str, str, Path | None], Seen]] = {
+_READERS: dict[str, Callable[[BinaryIO, str, str, Place | None], Seen]] = {
     "bam": _alignments, "cram": _cram, "vcf": _variants, "bcf": _binary_variants, "fastq": _fastq,
     "phenopacket": _phenopacket, "table": _table,
 }  # fmt: skip
@@ -241,7 +241,7 @@ def _with_detail(facts: Facts, **more: object) -> Facts:
     return dataclasses.replace(facts, detail=facts.detail | more)
 
 
-def _fitting(handle: BinaryIO, index: Path, kind: str, header: Header) -> Index:
+def _fitting(handle: BinaryIO, index: Place, kind: str, header: Header) -> Index:
     with index.open("rb") as lines:
         read = read_index(lines, index.name)
     check_fit(handle, read, kind, [contig.name for contig in header.contigs], index.name)

@@ -5,11 +5,12 @@ import re
 import stat
 import zipfile
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, BinaryIO
 
 from genomehub.errors import InputError, TooLargeError
 from genomehub.hub.intake.bounds import CONTIGS, SAMPLES, ZIP_ENTRIES, ZIP_MEMBER_BYTES, ZIP_RATIO
 from genomehub.hub.intake.facts import Facts, HeaderContig, NotThatFormatError
+from genomehub.hub.storage import Place
 
 #: Versions of the VCF Zarr specification that are accepted; they differ in what is optional.
 VERSIONS = ("0.1", "0.2", "0.3", "0.4", "0.5")
@@ -19,7 +20,7 @@ _ALWAYS_WHOLE = ("variant_position", "variant_allele")
 _MEBIBYTE = 1 << 20
 
 
-def check_zip(path: Path, name: str) -> None:
+def check_zip(path: Path | BinaryIO, name: str) -> None:
     """Refuse an archive that is cut off, leads out of its folder, holds links or grows too much.
 
     Raises
@@ -58,7 +59,7 @@ def check_zip(path: Path, name: str) -> None:
         )
 
 
-def vcz_facts(path: Path, name: str) -> tuple[Facts, tuple[HeaderContig, ...], str | None]:
+def vcz_facts(path: Place, name: str) -> tuple[Facts, tuple[HeaderContig, ...], str | None]:
     """Return facts, contigs and, if the store says it, the digest of its reference.
 
     Raises
@@ -72,11 +73,18 @@ def vcz_facts(path: Path, name: str) -> tuple[Facts, tuple[HeaderContig, ...], s
     from zarr.errors import BaseZarrError
 
     zipped = path.is_file()
-    if zipped:
-        check_zip(path, name)
-    store: Any = zarr.storage.ZipStore(path, mode="r") if zipped else zarr.storage.LocalStore(
-        path, read_only=True
-    )  # fmt: skip
+    store: Any
+    if isinstance(path, Path):
+        if zipped:
+            check_zip(path, name)
+        store = zarr.storage.ZipStore(path) if zipped else zarr.storage.LocalStore(path, read_only=True)
+    elif zipped:
+        handle = path.open()
+        check_zip(handle, name)
+        store = zarr.storage.ZipStore(Path(name))
+        store.path = handle  # which zipfile reads as well
+    else:
+        store = path.zarr_store()
     try:
         try:
             root = zarr.open_group(store, mode="r")

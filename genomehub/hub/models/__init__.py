@@ -14,6 +14,7 @@ from genomehub.hub.models.access import (
     LoginSession,
     Permit,
     PermitDataset,
+    PermitExtension,
     PermitPerson,
     Person,
     RoleGrant,
@@ -46,6 +47,7 @@ from genomehub.hub.models.catalogue import (
 )
 from genomehub.hub.models.descriptions import Description, Publication, Push
 from genomehub.hub.models.files import FileMember
+from genomehub.hub.models.notices import Notice
 from genomehub.hub.models.search import SearchDocument, SearchStale, SearchValue, SearchWord
 from genomehub.hub.models.uploads import FileContent, SeenFile, UploadFile, UploadSession
 
@@ -75,8 +77,10 @@ __all__ = [
     "Measure",
     "Measurement",
     "Model",
+    "Notice",
     "Permit",
     "PermitDataset",
+    "PermitExtension",
     "PermitPerson",
     "Person",
     "Project",

@@ -17,7 +17,10 @@ Index("ix_event_actor", Event.actor)  # what one person did is asked often
 
 
 class Person(Model):
-    """Somebody, or a program, that acts here; ``uuid`` names them in tokens and in the event log."""
+    """Somebody, or a program, that acts here; ``uuid`` names them in tokens and in the event log.
+
+    language : of e-mails to them, None where the hub's is good; unsubscribed_at : since then they want none
+    """
 
     __tablename__ = "person"
 
@@ -27,6 +30,8 @@ class Person(Model):
     email: Mapped[str | None] = mapped_column(Name, index=True)
     created_at: Mapped[datetime] = mapped_column(UtcTime)
     disabled_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    language: Mapped[str | None] = mapped_column(String(2))
+    unsubscribed_at: Mapped[datetime | None] = mapped_column(UtcTime)
 
     roles: Mapped[list["RoleGrant"]] = relationship(back_populates="person")
 
@@ -276,3 +281,31 @@ class PermitPerson(Model):
 
     permit_id: Mapped[int] = mapped_column(ForeignKey("permit.id"), primary_key=True)
     person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), primary_key=True, index=True)
+
+
+class PermitExtension(Model):
+    """A study asks that its permit hold longer; a permit has one that is open at a time.
+
+    until : the day asked for; reason : why, for the steward; ends_at : what the steward gave
+    state : submitted, granted, refused or cancelled
+    """
+
+    __tablename__ = "permit_extension"
+    __table_args__ = (
+        CheckConstraint("state IN ('submitted', 'granted', 'refused', 'cancelled')", name="state"),
+    )
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    uuid: Mapped[str] = mapped_column(String(36), unique=True)
+    permit_id: Mapped[int] = mapped_column(ForeignKey("permit.id"), index=True)
+    until: Mapped[datetime] = mapped_column(UtcTime)
+    reason: Mapped[str] = mapped_column(Text)
+    state: Mapped[str] = mapped_column(String(10), index=True)
+    asked_at: Mapped[datetime] = mapped_column(UtcTime)
+    asked_by_id: Mapped[int] = mapped_column(ForeignKey("person.id"))
+    ends_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    decided_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    decided_by_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
+    decision: Mapped[str | None] = mapped_column(Text)
+
+    permit: Mapped[Permit] = relationship()

@@ -1,4 +1,4 @@
-"""Files within folders (a VCF Zarr store), listed with their checksums when they are first asked for."""
+"""Files within folders (a VCF Zarr store) with their checksums, noted when these are registered."""
 
 from sqlalchemy import BigInteger, ForeignKey, Text
 from sqlalchemy.orm import Mapped, mapped_column

@@ -8,7 +8,8 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from genomehub.hub import models
-from genomehub.hub.access import requests
+from genomehub.hub.access import extensions, permits, requests
+from genomehub.hub.access.diseases import Diseases
 from genomehub.hub.access.duo import Match, Terms
 from genomehub.hub.access.gate import Gate
 from genomehub.hub.access.principals import Principal
@@ -137,10 +138,12 @@ class RequestView:
         return [one for one in self.datasets if one.mine and one.verdict is None] if waits else []
 
 
-def view(session: Session, gate: Gate, request: models.AccessRequest, now: datetime) -> RequestView:
+def view(
+    session: Session, gate: Gate, request: models.AccessRequest, now: datetime, tree: Diseases
+) -> RequestView:
     """Return a request with what helps to judge it."""
     names, decided = titles(session, request.datasets), requests.verdicts(session, request)
-    found, mine = requests.matches(session, request, now), requests.decides(gate, request)
+    found, mine = requests.matches(session, request, now, tree), requests.decides(gate, request)
     clock = requests.decision_clock(session, request, now)
     lead = leads(request.study, gate.principal)
     return RequestView(
@@ -157,6 +160,58 @@ def view(session: Session, gate: Gate, request: models.AccessRequest, now: datet
         member=requests.is_member(request.study, gate.principal),
         lead=lead,
     )  # fmt: skip
+
+
+@dataclasses.dataclass(frozen=True)
+class PermitView:
+    """A permit as pages show it.
+
+    left : days until it ends; soon : whether that is near enough for a warning; path : of its page
+    open : the extension that waits, if any; past : those that do not, the newest first
+    lead, member : of the reader in its study; decides : whether they decide about all of it, mine : of some
+    request : uuid of the request that it was given for
+    """
+
+    permit: models.Permit
+    state: permits.PermitState
+    titles: dict[str, dict[str, str]]
+    left: int
+    soon: bool
+    open: models.PermitExtension | None
+    past: tuple[models.PermitExtension, ...]
+    lead: bool
+    member: bool
+    mine: bool
+    decides: bool
+    request: str | None
+
+    @property
+    def holds(self) -> bool:
+        """True if it holds, or will."""
+        return self.state in (permits.PermitState.VALID, permits.PermitState.FUTURE)
+
+
+def permit_view(
+    session: Session, gate: Gate, permit: models.Permit, now: datetime, warning_days: Iterable[int]
+) -> PermitView:
+    """Return a permit with what its reader may do about it."""
+    asked, state = extensions.of_permit(session, permit), permits.state_of(permit, now)
+    left, mine = (permit.ends_at - now).days, permits.decided_datasets(gate, permit)
+    request = None if permit.request_id is None else session.get(models.AccessRequest, permit.request_id)
+    return PermitView(
+        permit=permit,
+        state=state,
+        titles=titles(session, permit.datasets),
+        left=left,
+        soon=state is permits.PermitState.VALID and left <= max(warning_days, default=-1),
+        open=next((one for one in asked if one.state == "submitted"), None),
+        past=tuple(one for one in asked if one.state != "submitted"),
+        lead=leads(permit.study, gate.principal),
+        member=requests.is_member(permit.study, gate.principal),
+        mine=bool(mine),
+        decides=len(mine) == len(permit.datasets),
+        request=None if request is None else request.uuid,
+    )
 
 
 def leads(study: models.Study, principal: Principal) -> bool:

@@ -74,6 +74,44 @@ class Facet:
 
 
 @dataclasses.dataclass(frozen=True)
+class Days:
+    """First and last day of the descriptions that are looked for.
+
+    fault : what is wrong with what was written, and what to put into it; the list is then not narrowed
+    wrong : which of the two it is
+    """
+
+    since: date | None = None
+    until: date | None = None
+    fault: str = ""
+    said: dict[str, str] = dataclasses.field(default_factory=dict)
+    wrong: tuple[str, ...] = ()
+
+
+def days_of(since: str, until: str) -> Days:
+    """Return the days that a reader wrote, or what is wrong with them.
+
+    >>> days_of("2026-01-01", "").since
+    datetime.date(2026, 1, 1)
+    >>> days_of("yesterday", "2026-01-01").wrong
+    ('since',)
+    """
+    days: dict[str, date] = {}
+    for name, text in (("since", since.strip()), ("until", until.strip())):
+        try:
+            if text:
+                days[name] = date.fromisoformat(text)
+        except ValueError:
+            fault = N_("“%(day)s” is no day; write it like 2026-11-28. The list is shown without it.")
+            return Days(fault=fault, said={"day": text[:40]}, wrong=(name,))
+    found = Days(days.get("since"), days.get("until"))
+    if found.since is not None and found.until is not None and found.since > found.until:
+        fault = N_("The first day is after the last; exchange them. The list is shown without them.")
+        return dataclasses.replace(found, fault=fault, wrong=("since", "until"))
+    return found
+
+
+@dataclasses.dataclass(frozen=True)
 class Asked:
     """What is looked for.
 
@@ -84,11 +122,27 @@ class Asked:
     chosen: dict[str, list[str]] = dataclasses.field(default_factory=dict)
     sort: Sort = "relevance"
     page: int = 1
+    days: Days = dataclasses.field(default_factory=Days)
+
+    @property
+    def query(self) -> dict[str, object]:
+        """How links to other pages of the list ask the same."""
+        return {**self.chosen, "q": self.text, "sort": self.sort, **self.of_days}
+
+    @property
+    def of_days(self) -> dict[str, date]:
+        """The days that narrow the list."""
+        days = {"since": self.days.since, "until": self.days.until}
+        return {} if self.days.fault else {name: day for name, day in days.items() if day is not None}
 
 
 @dataclasses.dataclass(frozen=True)
 class Found:
-    """One page of the answer; ``suggestion`` is a question that would find something."""
+    """One page of the answer.
+
+    suggestion : a question that would find something
+    without_days : how many would be found on any day, if days are what leaves nothing
+    """
 
     hits: tuple[Hit, ...]
     total: int
@@ -96,6 +150,7 @@ class Found:
     page: int
     n_pages: int
     suggestion: str | None
+    without_days: int
 
 
 def sort_of(name: str) -> Sort:
@@ -113,7 +168,7 @@ def find(session: Session, principal: Principal, now: datetime, asked: Asked, la
     """
     question = Question(
         asked.text, {name: tuple(values) for name, values in asked.chosen.items()}, sort=asked.sort,
-        language=language, limit=PER_PAGE, offset=(asked.page - 1) * PER_PAGE, values=MOST,
+        language=language, limit=PER_PAGE, offset=(asked.page - 1) * PER_PAGE, values=MOST, **asked.of_days,
     )  # fmt: skip
     answer = search.find(session, principal, now, question)
     n_pages = max(1, -(-answer.total // PER_PAGE))
@@ -122,7 +177,11 @@ def find(session: Session, principal: Principal, now: datetime, asked: Asked, la
         last = dataclasses.replace(question, offset=(page - 1) * PER_PAGE)
         answer = search.find(session, principal, now, last)
     facets = tuple(_facet(facet) for facet in answer.facets if _narrows(facet))
-    return Found(_hits(answer), answer.total, facets, page, n_pages, answer.suggestion)
+    without_days = 0
+    if answer.total == 0 and asked.of_days:
+        on_any_day = dataclasses.replace(question, since=None, until=None, limit=0, values=0)
+        without_days = search.find(session, principal, now, on_any_day).total
+    return Found(_hits(answer), answer.total, facets, page, n_pages, answer.suggestion, without_days)
 
 
 def _narrows(facet: search.Facet) -> bool:

@@ -22,6 +22,7 @@ from genomehub.hub.service.limits import Limits
 from genomehub.hub.service.methods import OtherMethods
 from genomehub.hub.service.metrics import CatalogueSizes, forget_process
 from genomehub.hub.service.observation import REQUEST_ID, Observation
+from genomehub.hub.service.postman import posting
 from genomehub.hub.service.problems import add_handlers
 from genomehub.hub.service.readers import add_error_pages
 from genomehub.hub.service.routes import ROUTERS
@@ -54,7 +55,7 @@ def create_app(hub: Hub) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         anyio.to_thread.current_default_thread_limiter().total_tokens = settings.threads
-        with sealing(hub):
+        with sealing(hub), posting(hub):
             yield
         forget_process()
 

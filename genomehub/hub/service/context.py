@@ -13,10 +13,12 @@ from sqlalchemy.orm import Session
 
 from genomehub.errors import ConfigError
 from genomehub.hub import models
+from genomehub.hub.access.diseases import Diseases, read_diseases
 from genomehub.hub.access.principals import Principal
 from genomehub.hub.catalogue import Catalogue
 from genomehub.hub.database import Database, Tuning
 from genomehub.hub.filing import EventLog
+from genomehub.hub.notices.occasions import Occasions
 from genomehub.hub.service.desk import AccessDesk, open_desk
 from genomehub.hub.service.settings import Settings
 
@@ -32,17 +34,25 @@ class Hub:
 
     secret : signs sessions and links
     clock : tests turn it
+    tries : file in which all processes of the service count tries; None where there is one process
     """
 
     settings: Settings
     catalogue: Catalogue
     secret: str
     clock: Callable[[], datetime] = now_utc
+    tries: Path | None = None
 
     @functools.cached_property
     def desk(self) -> AccessDesk:
         """What access to data works with: keys, provider, passports, journal, limits."""
-        return open_desk(self.settings, self.database, self.clock, self.secret_file.with_suffix(".keys"))
+        beside = self.secret_file.with_suffix(".keys")
+        return open_desk(self.settings, self.database, self.clock, beside, self.tries)
+
+    @property
+    def diseases(self) -> Diseases:
+        """MONDO's tree, for the DUO match."""
+        return read_diseases(self.settings.mondo)
 
     @property
     def secret_file(self) -> Path:
@@ -70,16 +80,22 @@ class Hub:
         """Append to the event log what a principal did or was refused; the session holds the write lock."""
         EventLog(session, principal.actor, self.clock()).append(action, dataset, entry, detail)
 
+    def tell(self, session: Session, by: Principal) -> Occasions:
+        """Return what puts letters about a change into the outbox: with the change, or not at all."""
+        return Occasions(session, by, self.clock(), on=self.settings.mail_server is not None)
 
-def open_hub(settings: Settings, clock: Callable[[], datetime] = now_utc) -> Hub:
+
+def open_hub(settings: Settings, clock: Callable[[], datetime] = now_utc, tries: Path | None = None) -> Hub:
     """Open the catalogue and the key, which is made at the first start."""
+    if settings.mondo is not None:
+        read_diseases(settings.mondo)  # what is wrong with it is told now
     tuning = Tuning(
         connections=settings.database_connections,
         lock_seconds=settings.lock_seconds,
         read_seconds=settings.request_seconds * 0.8,  # before the request itself is given up
     )
     catalogue = Catalogue.open(settings.catalogue, tuning)
-    return Hub(settings, catalogue, _secret(settings, catalogue.location.folder), clock)
+    return Hub(settings, catalogue, _secret(settings, catalogue.location.folder), clock, tries)
 
 
 def _secret_file(settings: Settings, folder: Path | None) -> Path:

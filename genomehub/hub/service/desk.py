@@ -13,7 +13,7 @@ from genomehub.errors import GenomehubError
 from genomehub.hub.access.audit import Seals
 from genomehub.hub.access.journal import Journal
 from genomehub.hub.access.keys import KeyRing, Remote, open_keys
-from genomehub.hub.access.limits import Limit
+from genomehub.hub.access.limits import Limit, SharedCounts
 from genomehub.hub.access.oidc import Provider
 from genomehub.hub.access.visas import Clearinghouse, Issuer
 from genomehub.hub.database import Database
@@ -48,14 +48,20 @@ class AccessDesk:
 
 
 def open_desk(
-    settings: Settings, database: Database, clock: Callable[[], datetime], beside: Path
+    settings: Settings, database: Database, clock: Callable[[], datetime], beside: Path, tries: Path | None
 ) -> AccessDesk:
     """Return the desk of a hub.
 
     Parameters
     ----------
     beside : file of the keys if the settings name none; seals lie beside it
+    tries : file in which all processes of the service count tries; None where there is one process
     """
+
+    def limit(name: str, most: int) -> Limit:
+        """Return a limit of so many a minute."""
+        return Limit(most, 60, clock, None if tries is None else SharedCounts(tries, name))
+
     file = settings.keys_file or beside
     keys, remote = open_keys(file), Remote()
     url = settings.public_url.rstrip("/")
@@ -66,9 +72,9 @@ def open_desk(
         provider=_provider(settings, url, remote, clock),
         clearinghouse=Clearinghouse(settings.visa_issuers, url, remote, clock),
         issuer=Issuer(keys, url, settings.organisation_url, settings.visa_seconds),
-        wrong_credentials=Limit(20, 60, clock),
-        logins=Limit(30, 60, clock),
-        refusals=Limit(60, 60, clock),
+        wrong_credentials=limit("wrong credentials", 20),
+        logins=limit("logins", 30),
+        refusals=limit("refusals", 60),
     )
 
 

@@ -85,6 +85,10 @@ class CatalogueSizes:
             ).one()
             yield GaugeMetricFamily("genomehub_catalogue_files", "Files of results.", value=n_files)
             yield GaugeMetricFamily("genomehub_catalogue_bytes", "Their bytes.", value=int(n_bytes))
+            notice = models.Notice
+            waits = notice.sent_at.is_(None) & notice.given_up_at.is_(None)
+            n_waiting = session.scalar(select(func.count()).select_from(notice).where(waits))
+            yield GaugeMetricFamily("genomehub_notices_waiting", "E-mails to be sent.", value=n_waiting or 0)
             for name, text, column in (
                 ("genomehub_publications", "Data sets by state.", models.Publication.state),
                 ("genomehub_access_requests", "Requests for access by state.", models.AccessRequest.state),

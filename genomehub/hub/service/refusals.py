@@ -29,10 +29,10 @@ def note_refusal(request: Request, error: GenomehubError) -> None:
     hub: Hub = request.app.state.hub
     who = refusal.principal
     address = address_of(request)
-    if not hub.desk.refusals.count(who.actor if who.known or who.subject else address):
-        _log.warning("refused (not in the event log): %s %s of %s", address, refusal.action, refusal.what)
-        return
     try:
+        if not hub.desk.refusals.count(who.actor if who.known or who.subject else address):
+            _log.warning("refused (not in the event log): %s %s of %s", address, refusal.action, refusal.what)
+            return
         hub.desk.journal.record(
             who, "access-refused", refusal.dataset_id, asked=refusal.action.value, what=refusal.what,
             status=http_status(error), address=address, means=who.means,

@@ -20,12 +20,15 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.supervisors import Multiprocess
 
 from genomehub.errors import ResourceError
+from genomehub.hub.access.limits import SharedCounts
 from genomehub.hub.service import logs
 from genomehub.hub.service.context import open_hub
 from genomehub.hub.service.settings import FILE_VARIABLE, PREFIX, Settings, read_settings
 
 _END = b"\r\n\r\n"  # of headers
+#: Variable that names the folder where worker processes count together: requests, and tries.
 _MULTIPROCESS = "PROMETHEUS_MULTIPROC_DIR"
+_TRIES = "tries.sqlite"
 _log = logging.getLogger("genomehub.hub")
 
 
@@ -112,7 +115,8 @@ def application() -> ASGIApp:
     logs.configure(settings.log_format, settings.log_level)
     BoundedProtocol.max_header_bytes = settings.max_header_bytes
     BoundedProtocol.idle_seconds = settings.idle_seconds
-    return create_app(open_hub(settings))
+    counts = os.environ.get(_MULTIPROCESS)
+    return create_app(open_hub(settings, tries=Path(counts) / _TRIES if counts else None))
 
 
 def settings_of_environment() -> Settings:
@@ -176,6 +180,7 @@ def serve(settings: Settings, sock: socket.socket) -> None:
         return
     with tempfile.TemporaryDirectory(prefix="genomehub-counts-") as counts:
         os.environ[_MULTIPROCESS] = counts
+        SharedCounts.make(Path(counts) / _TRIES)
         Multiprocess(config, sockets=[sock]).run()
 
 

@@ -5,6 +5,7 @@ A wrong value is one sentence that names the setting and where it came from. Sec
 
 import difflib
 import os
+import re
 import tomllib
 from pathlib import Path
 from typing import Any, Literal
@@ -135,9 +136,30 @@ class Settings(BaseSettings):
         None, description="file of the keys that sign visas and seals; by default made beside the secret"
     )
     seal_seconds: float = Field(60, gt=0, description="how often the event log's head is signed")
+    mondo: Path | None = Field(
+        None, description="mondo.obo of another release than the one that comes with the program"
+    )
     visa_seconds: int = Field(3600, gt=0, description="how long a visa of ours holds at most")
     visa_issuers: list[TrustedIssuer] = Field(
         [], description="issuers of GA4GH visas that are trusted: issuer, jwks_uri, sources, by, broker"
+    )
+
+    mail_server: str | None = Field(
+        None, description="host that takes e-mails to people; none: none are sent"
+    )
+    mail_port: int = Field(587, ge=1, le=65535, description="and its port; 465 for tls, 25 for a relay")
+    mail_security: Literal["starttls", "tls", "none"] = Field(
+        "starttls", description="how it is spoken to: encrypted after a word, from the beginning, or not"
+    )
+    mail_user: str | None = Field(None, description="name to log in with there, if it wants one")
+    mail_password: SecretStr | None = Field(None, description="and its password; never sent unencrypted")
+    mail_from: str | None = Field(
+        None, description="address that e-mails come from; by default contact_email"
+    )
+    mail_seconds: float = Field(20, gt=0, description="how often the outbox is looked into")
+    mail_days: float = Field(5, gt=0, description="days for which an e-mail that is not taken is tried")
+    permit_warning_days: list[int] = Field(
+        [30, 7], description="days before a permit's end on which its people are warned; pages from the first"
     )
 
     @field_validator("public_url")
@@ -157,6 +179,37 @@ class Settings(BaseSettings):
             if origin != "*" and not whole:
                 raise ValueError(f"{origin!r}: an origin such as https://igv.org is expected, without a path")
         return origins
+
+    @field_validator("mail_server")
+    @classmethod
+    def _mail_server(cls, host: str | None) -> str | None:
+        if host is not None and not re.fullmatch(r"[A-Za-z0-9.:_-]+", host):
+            raise ValueError("the name of a host such as mail.example.org is expected; its port is mail_port")
+        return host
+
+    @field_validator("mail_from", "contact_email")
+    @classmethod
+    def _address(cls, address: str | None) -> str | None:
+        if address is not None and not re.fullmatch(r"[^@\s<>,;:\"]+@[A-Za-z0-9.-]+", address):
+            raise ValueError("an address such as hub@example.org is expected")
+        return address
+
+    @field_validator("permit_warning_days")
+    @classmethod
+    def _warning_days(cls, days: list[int]) -> list[int]:
+        if any(not 1 <= n <= 365 for n in days):
+            raise ValueError("days from 1 to 365 are expected")
+        return sorted(set(days), reverse=True)
+
+    @model_validator(mode="after")
+    def _mail_together(self) -> "Settings":
+        if (self.mail_user is None) != (self.mail_password is None):
+            raise ValueError("mail_user and mail_password belong together")
+        if self.mail_user is not None and self.mail_security == "none":
+            raise ValueError(
+                'mail_password is never sent unencrypted: mail_security = "none" goes without it'
+            )
+        return self
 
     @model_validator(mode="after")
     def _together(self) -> "Settings":
@@ -256,7 +309,8 @@ def _sentence(error: ValidationError, file: Path | None, options: dict[str, Any]
     what = fault["msg"].removeprefix("Value error, ")
     what = what[:1].lower() + what[1:]
     if not fault["loc"]:
-        return f"settings: {what}. Set it, or another value of metrics."
+        about = "mail_security" if "mail" in what else "metrics"
+        return f"settings: {what}. Set it, or another value of {about}."
     name = str(fault["loc"][0])
     secret = "Secret" in str(Settings.model_fields[name].annotation)
     seen = "" if secret else f" {fault['input']!r:.80} found;"

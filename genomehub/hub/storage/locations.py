@@ -7,9 +7,7 @@ from genomehub.errors import ConfigError
 from genomehub.hub.database import locate
 from genomehub.hub.storage.interface import Blob, Storage
 from genomehub.hub.storage.posix import FolderStorage, LocalBlob
-from genomehub.hub.storage.s3 import S3Storage, bucket_store, open_object, split_url
-
-_SCHEME = "s3://"
+from genomehub.hub.storage.s3 import S3Storage, bucket_store, is_remote, open_object, split_url
 
 
 class Places(Protocol):
@@ -20,11 +18,6 @@ class Places(Protocol):
 
     @property
     def storage(self) -> str | None: ...
-
-
-def is_remote(location: object) -> bool:
-    """Tell whether a location lies in an object store."""
-    return isinstance(location, str) and location.startswith(_SCHEME)
 
 
 def open_storage(settings: Places) -> Storage:
@@ -47,12 +40,6 @@ def open_storage(settings: Places) -> Storage:
     if "://" in settings.storage:
         raise ConfigError(f"storage: {settings.storage}: a folder or s3://BUCKET/PREFIX is expected.")
     return FolderStorage(Path(settings.storage).expanduser())
-
-
-def storage_of(location: str) -> tuple[Storage, str]:
-    """Return the storage that an ``s3://`` location lies in, and its key there."""
-    bucket, key = split_url(location)
-    return S3Storage(f"{_SCHEME}{bucket}"), key
 
 
 def open_location(settings: Places, location: str | Path) -> Blob:

@@ -25,12 +25,16 @@ _CHECKSUM = "sha256"  # of the whole file, kept as the object's metadata
 
 
 class RemoteBlob:
-    """An object whose size is known; every read is one range request."""
+    """An object whose size is known; every read is one range request.
+
+    With its tag, a read of an object that was replaced meanwhile fails: bytes of two contents never mix.
+    """
 
     piece_bytes = 4 * 2**20
 
-    def __init__(self, store: Any, key: str, size: int) -> None:
+    def __init__(self, store: Any, key: str, size: int, tag: str | None = None) -> None:
         self._store, self._key, self.size = store, key, size
+        self._options = {"if_match": tag} if tag and tag.startswith('"') else {}
 
     def read(self, start: int, end: int) -> bytes:
         """Return the bytes from ``start`` up to ``end``."""
@@ -39,8 +43,10 @@ class RemoteBlob:
             return b""
         import obstore
 
-        with _sentences(self._key):
-            return bytes(obstore.get_range(self._store, self._key, start=start, end=end))
+        with sentences(self._key):
+            asked: Any = {"range": (start, end), **self._options}
+            found = obstore.get(self._store, self._key, options=asked)
+            return bytes(found.bytes())
 
     def close(self) -> None:
         """Nothing is held open."""
@@ -88,7 +94,7 @@ class S3Storage:
         the parts are read, and compared before the object appears.
         """
         name, total = self._key(key), source.stat().st_size
-        with _sentences(key):
+        with sentences(key):
             if self._is_there(name, total, sha256):
                 advance(total)
                 return self.location(key)
@@ -180,7 +186,7 @@ class S3Storage:
     def delete(self, key: str) -> None:
         """Remove an object and unfinished uploads of it."""
         name = self._key(key)
-        with _sentences(key):
+        with sentences(key):
             self._client.delete_object(Bucket=self.bucket, Key=name)
             for upload in list(self._uploads(name)):
                 if upload["Key"] == name:
@@ -195,20 +201,20 @@ class S3Storage:
         """Return a presigned URL."""
         import obstore
 
-        with _sentences(key):
+        with sentences(key):
             return str(obstore.sign(self._store, "GET", self._key(key), timedelta(seconds=seconds)))
 
     def keys(self, prefix: str) -> Iterator[str]:
         """Yield the keys below a folder."""
         import obstore
 
-        with _sentences(prefix):
+        with sentences(prefix):
             for page in obstore.list(self._store, f"{self._key(prefix)}/"):
                 yield from (item["path"][len(self._prefix) :] for item in page)
 
     def abandoned(self, before: datetime) -> list[str]:
         """Abort multipart uploads that were begun before."""
-        with _sentences(self.bucket):
+        with sentences(self.bucket):
             old = [one for one in self._uploads(self._prefix) if one["Initiated"].astimezone(UTC) < before]
             for upload in old:
                 self._abort(upload)
@@ -227,15 +233,21 @@ def split_url(url: str) -> tuple[str, str]:
     return bucket, key
 
 
+def is_remote(location: object) -> bool:
+    """Tell whether a location lies in an object store."""
+    return isinstance(location, str) and location.startswith("s3://")
+
+
 @functools.lru_cache(maxsize=64)
-def bucket_store(bucket: str) -> Any:
-    """Return obstore's store of a bucket."""
+def bucket_store(bucket: str, prefix: str | None = None) -> Any:
+    """Return obstore's store of a bucket, or of what is below a prefix of it."""
     from obstore.store import S3Store
 
     endpoint = os.environ.get("AWS_ENDPOINT_URL", "")
     region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
     return S3Store(
         bucket,
+        prefix=prefix,
         region=region,
         endpoint=endpoint or None,
         virtual_hosted_style_request=False,
@@ -250,21 +262,24 @@ def open_object(store: Any, name: str) -> RemoteBlob:
     """Open an object of a bucket."""
     import obstore
 
-    with _sentences(name):
-        return RemoteBlob(store, name, int(obstore.head(store, name)["size"]))
+    with sentences(name):
+        head = obstore.head(store, name)
+        return RemoteBlob(store, name, int(head["size"]), head["e_tag"])
 
 
 @contextlib.contextmanager
-def _sentences(name: str) -> Iterator[None]:
+def sentences(name: str) -> Iterator[None]:
     """Turn errors of both libraries into ours; neither keys nor hosts are told."""
     from botocore.exceptions import BotoCoreError, ClientError
-    from obstore.exceptions import BaseError
+    from obstore.exceptions import BaseError, PreconditionError
 
     what = name.rpartition("/")[2]
     try:
         yield
     except FileNotFoundError as error:  # obstore's
         raise NotFoundError(f"{what}: no such file in the object store.") from error
+    except PreconditionError as error:
+        raise ResourceError(f"{what}: was replaced in the object store while it was read.") from error
     except (BotoCoreError, ClientError, BaseError) as error:
         raise ResourceError(
             f"{what}: the object store cannot be reached or refuses ({type(error).__name__}). Check "

@@ -20,19 +20,24 @@ if (finder) {
     const address = `${finder.getAttribute("action")}?${new URLSearchParams(fields)}`;
     const answer = await fetch(address, { headers: { Accept: "text/html" } });
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-    const found = page.getElementById("found");
-    if (number !== asked || !answer.ok || !found) return;
+    if (number !== asked || !page.getElementById("finder")) return;
     const active = document.activeElement;
     const open = all("details[open]").map((one) => one.closest("fieldset")?.querySelector("legend").textContent);
-    document.getElementById("found").replaceWith(found);
-    for (const one of all("fieldset details", found))
+    for (const part of all("[data-live]", finder)) part.replaceWith(page.getElementById(part.id));
+    for (const day of all("input[type=date]", finder)) day.ariaInvalid = page.getElementById(day.id).ariaInvalid;
+    for (const one of all("fieldset details", finder))
       one.open = open.includes(one.closest("fieldset").querySelector("legend").textContent);
     if (active?.name && active.form === null)
-      all(`[name="${active.name}"]`, found).find((one) => one.value === active.value)?.focus();
+      all(`[name="${active.name}"]`, finder).find((one) => one.value === active.value)?.focus();
     history.replaceState(null, "", address);
     for (const tongue of all(".tongues a")) tongue.search = new URL(address, location).search;
   };
-  finder.addEventListener("change", (event) => { if (event.target.name !== "q") search(); });
+  let typed;
+  finder.addEventListener("change", ({ target }) => {
+    clearTimeout(typed);
+    if (target.type === "date") typed = setTimeout(() => { if (target.validity.valid) search(); }, 600);
+    else if (target.name !== "q") search();
+  });
 }
 
 // Copy what is meant to be copied.

@@ -23,6 +23,13 @@ router = APIRouter(tags=["access"])
 LONGEST_DAYS = 730
 
 
+class WantedNotices(BaseModel, extra="forbid"):
+    """E-mails that the hub sends to one. language : null for the hub's."""
+
+    wanted: bool
+    language: Literal["en", "fr"] | None = None
+
+
 class HeldRole(BaseModel):
     """A role; project : of data sets, None for everywhere."""
 
@@ -39,6 +46,7 @@ class Account(BaseModel):
     roles: list[HeldRole]
     means: Literal["session", "token", "oidc", "passport", "link"]
     csrf_token: str | None
+    notices: WantedNotices
 
 
 @router.get("/api/account", responses=problems(401))
@@ -57,8 +65,25 @@ def account(hub: HubDependency, who: PersonDependency, request: Request) -> Acco
                 "roles": held_roles(session, person),
                 "means": who.means,
                 "csrf_token": csrf,
+                "notices": _notices(person),
             }
         )
+
+
+def _notices(person: models.Person) -> WantedNotices:
+    return WantedNotices.model_validate(
+        {"wanted": person.unsubscribed_at is None, "language": person.language}
+    )
+
+
+@router.put("/api/account/notices", responses=problems(401))
+def change_notices(hub: HubDependency, who: PersonDependency, wanted: WantedNotices) -> WantedNotices:
+    """Choose whether the hub writes e-mails to one, and in which language."""
+    with hub.database.write() as session:
+        person = session.get_one(models.Person, who.person_id)
+        person.language = wanted.language
+        person.unsubscribed_at = None if wanted.wanted else person.unsubscribed_at or hub.clock()
+        return _notices(person)
 
 
 def held_roles(session: Session, person: models.Person) -> list[HeldRole]:

@@ -1,4 +1,4 @@
-"""Data sets: descriptions, versions, life cycle, and exports in Turtle, JSON-LD, schema.org and Croissant."""
+"""Data sets: descriptions, versions, life cycle, and exports in other formats."""
 
 import hashlib
 from collections.abc import Iterator
@@ -11,40 +11,28 @@ from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 from pydantic import BaseModel, Field
 from sqlalchemy.orm import Session
 
+from genomehub import __version__
 from genomehub.errors import InputError, NotFoundError, TooLargeError
 from genomehub.hub.access.principals import ANONYMOUS, Principal, Role
 from genomehub.hub.description import room
 from genomehub.hub.description.catalogue import catalogue_graph
 from genomehub.hub.description.codecs import Note
+from genomehub.hub.description.crate import to_crate
+from genomehub.hub.description.crate_zip import to_zip
 from genomehub.hub.description.document import DatasetDescription, Words
 from genomehub.hub.description.exports import as_text, to_croissant, to_schema_org
 from genomehub.hub.description.fields import PROFILES, form_fields, form_groups, label_of, part_fields
+from genomehub.hub.description.origin import Origin
 from genomehub.hub.description.rdf import MAX_BYTES, from_turtle, to_graph, to_json_ld, to_turtle
 from genomehub.hub.description.validation import Finding
 from genomehub.hub.description.vocabularies import vocabularies
 from genomehub.hub.service.context import Hub
 from genomehub.hub.service.dependencies import HubDependency, PrincipalDependency, require_role
+from genomehub.hub.service.formats import FILE_NAMES, MEDIA_TYPES, SUFFIXES, Format, accepted
 from genomehub.hub.service.problems import Problem, problem, problems
 
 router = APIRouter(tags=["data sets"])
 
-Format = Literal["json", "turtle", "jsonld", "schema", "croissant"]
-MEDIA_TYPES: dict[Format, str] = {
-    "json": "application/json",
-    "turtle": "text/turtle; charset=utf-8",
-    "jsonld": "application/ld+json",
-    "schema": 'application/ld+json; profile="https://schema.org/"',
-    "croissant": 'application/ld+json; profile="http://mlcommons.org/croissant/1.0"',
-}
-_SUFFIXES: dict[str, Format] = {
-    "json": "json", "ttl": "turtle", "jsonld": "jsonld", "schema.jsonld": "schema",
-    "croissant.json": "croissant",
-}  # fmt: skip
-_ACCEPTED: tuple[tuple[str, Format], ...] = (
-    ("application/json", "json"),
-    ("text/turtle", "turtle"),
-    ("application/ld+json", "jsonld"),
-)
 UUID = Annotated[
     str, Path(description="identifier of the data set", max_length=60, pattern=r"^[A-Za-z0-9.-]+$")
 ]
@@ -194,6 +182,7 @@ _EXPORTS: dict[int | str, dict[str, Any]] = {
         "content": {
             "text/turtle": {"schema": {"type": "string"}},
             "application/ld+json": {"schema": {"type": "object"}},
+            "application/zip": {"schema": {"type": "string", "format": "binary"}},
         }
     },
     304: {"description": "unchanged"},
@@ -256,7 +245,7 @@ async def body(request: Request) -> bytes:
 BodyDependency = Annotated[bytes, Depends(body)]
 
 
-@router.get("/api/catalogue.ttl", response_class=Response, responses={200: _EXPORTS[200]})
+@router.get("/api/catalogue.ttl", response_class=Response, responses={200: {"content": _TURTLE_BODY}})
 def catalogue(
     hub: HubDependency,
     page: Annotated[int, Query(ge=1, le=1_000_000)] = 1,
@@ -382,32 +371,42 @@ def dataset(
     version: Annotated[int | None, Query(ge=1, le=10**9)] = None,
     draft: bool = False,
 ) -> Response:
-    """Return a data set's description in what is accepted: JSON, Turtle or JSON-LD.
+    """Return a data set's description in what is accepted: JSON, Turtle, JSON-LD, or an RO-Crate in a zip.
 
     Instead of ``Accept`` the end of the address may say it: ``.json``, ``.ttl``, ``.jsonld``,
-    ``.schema.jsonld`` (schema.org) or ``.croissant.json``; or ``?format=``. ``version`` and ``draft`` are for
-    those who may edit.
+    ``.schema.jsonld`` (schema.org), ``.croissant.json``, ``.rocrate.json`` (RO-Crate) or ``.rocrate.zip``
+    (the whole crate); or ``?format=``. ``version`` and ``draft`` are for those who may edit.
     """
     name, _, suffix = uuid.partition(".")
-    wanted = format or (_SUFFIXES.get(suffix) if suffix else _accepted(request.headers.get("accept", "*/*")))
-    if suffix and suffix not in _SUFFIXES:
+    wanted = format or (SUFFIXES.get(suffix) if suffix else accepted(request.headers.get("accept", "*/*")))
+    if suffix and suffix not in SUFFIXES:
         raise NotFoundError(f"{uuid[:80]!r}: no such data set. Look for it in the catalogue.")
     with reading(hub, principal) as there:
         view = there.view(name, version=version, draft=draft)
+        origin = there.origin(view) if wanted in FILE_NAMES else None
     if wanted is None:
         return problem(
-            406, "the description is to be had as application/json, text/turtle or application/ld+json."
+            406,
+            "the description is to be had as application/json, text/turtle, application/ld+json or "
+            "application/zip.",
         )
     if view.state == "withdrawn" and view.written is None and wanted != "json":
         return problem(410, "the data set was withdrawn.")
-    headers = _validators(view, wanted, principal, hub)
+    headers = _validators(view, origin, wanted, principal, hub)
     if _unchanged(request, headers["ETag"], view.modified):
         return Response(status_code=304, headers=headers)
-    return Response(_exported(view, wanted, hub), media_type=MEDIA_TYPES[wanted], headers=headers)
+    if wanted in FILE_NAMES:
+        kept = "attachment" if wanted == "rocrate-zip" else "inline"
+        headers["Content-Disposition"] = f'{kept}; filename="{FILE_NAMES[wanted]}"'
+    content = _exported(view, origin, wanted, hub)
+    return Response(content, media_type=MEDIA_TYPES[wanted], headers=headers)
 
 
-def _exported(view: room.View, wanted: Format, hub: Hub) -> str:
+def _exported(view: room.View, origin: Origin | None, wanted: Format, hub: Hub) -> str | bytes:
     document, subject = view.document, view.subject
+    if wanted in FILE_NAMES:
+        crate = to_crate(view, origin, hub.settings.public_url.rstrip("/"), hub.settings.name)
+        return as_text(crate) if wanted == "rocrate" else to_zip(crate, view.modified)
     if wanted == "json":
         return DatasetAnswer.of(view).model_dump_json()
     if wanted == "schema":
@@ -418,8 +417,10 @@ def _exported(view: room.View, wanted: Format, hub: Hub) -> str:
     return to_turtle(graph) if wanted == "turtle" else to_json_ld(graph)
 
 
-def _validators(view: room.View, wanted: Format, principal: Principal, hub: Hub) -> dict[str, str]:
-    parts = f"{view.stamp}|{wanted}|{hub.settings.name}|{hub.settings.public_url}"
+def _validators(
+    view: room.View, origin: Origin | None, wanted: Format, principal: Principal, hub: Hub
+) -> dict[str, str]:
+    parts = f"{view.stamp}|{origin}|{__version__}|{wanted}|{hub.settings.name}|{hub.settings.public_url}"
     return {
         "ETag": f'"{hashlib.sha256(parts.encode()).hexdigest()[:32]}"',
         "Last-Modified": format_datetime(view.modified.astimezone(UTC).replace(microsecond=0), usegmt=True),
@@ -450,21 +451,6 @@ def _utc(time: datetime) -> datetime:
         return max(_aware(time).astimezone(UTC), datetime(1970, 1, 1, tzinfo=UTC))
     except OverflowError as error:
         raise InputError(f"modified_since: {time} is no time to ask for.") from error
-
-
-def _accepted(header: str) -> Format | None:
-    """Return the format that the header prefers; JSON where it does not care."""
-    best: tuple[float, int, Format] | None = None
-    for rank, (media, kind) in enumerate(_ACCEPTED):
-        for part in header.split(","):
-            range_, *parameters = (piece.strip().lower() for piece in part.split(";"))
-            weight = next((one[2:] for one in parameters if one.startswith("q=")), "1")
-            quality = float(weight) if weight.replace(".", "", 1).isdigit() else 0.0
-            fits = range_ in (media, "*/*", media.partition("/")[0] + "/*")
-            exact = 0 if range_ == media else 1
-            if fits and quality > 0 and (best is None or (-quality, exact * 10 + rank) < best[:2]):
-                best = (-quality, exact * 10 + rank, kind)
-    return best[2] if best else None
 
 
 @router.get("/api/datasets/{uuid}/versions", responses=_NOT_FOUND)

@@ -360,7 +360,7 @@ def _object(hub: Hub, principal: Principal, id: str, expand: bool) -> DrsObject:
             version=str(entry.version),
             mime_type=None if found.parts is not None else found.media_type,
             checksums=_checksums(found),
-            access_methods=None if found.parts is not None else _methods(hub, found),
+            access_methods=None if whole else _methods(hub, found),
             contents=None if found.parts is None else [_content(hub, part, expand) for part in found.parts],
             description=entry.dataset.title if whole else None,
             aliases=[entry.dataset.uuid] if whole else None,
@@ -372,7 +372,7 @@ def _link(hub: Hub, principal: Principal, id: str, access_id: str) -> AccessURL:
         entry = objects.find_entry(session, id)
         access = allowed(hub, session, principal, entry, id)
         found = _found(objects.Objects(session).find(id), id)
-        if access_id != ACCESS or found.parts is not None:
+        if access_id != ACCESS or found.file is None:
             raise NotFoundError(f"{access_id[:40]!r}: no such way to this object; see its access_methods.")
         name = found.name
     token = links(hub, "file").make(principal, access.dataset_uuid, {"object": id})
@@ -409,7 +409,7 @@ def _checksums(found: objects.Object) -> list[Checksum]:
 def _methods(hub: Hub, found: objects.Object) -> list[AccessMethod]:
     how = _authorizations(hub, found.id)
     methods = [AccessMethod(type="https", access_id=ACCESS, authorizations=how)]
-    kind = "" if found.file is None or found.member else found.file.kind
+    kind = "" if found.file is None or found.member or found.parts is not None else found.file.kind
     datatype = "reads" if kind in objects.READS else "variants" if kind in objects.VARIANTS else None
     if datatype is not None:
         url = f"{hub.settings.public_url.rstrip('/')}/htsget/{datatype}/{found.id}"
@@ -454,8 +454,7 @@ def _summary(ids: list[str], found: list[Any]) -> Summary:
 
 
 def _uri(hub: Hub, id: str) -> str:
-    host = hub.settings.public_url.partition("://")[2].partition("/")[0]
-    return f"drs://{host}/{quote(id, safe='~')}"
+    return objects.uri_of(hub.settings.public_url, id)
 
 
 def _host(hub: Hub) -> str:

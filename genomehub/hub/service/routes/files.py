@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Path, Request, Response
 
 from genomehub.hub.access.principals import Principal
-from genomehub.hub.delivery.objects import Objects, find_entry
+from genomehub.hub.delivery.objects import Objects, find_entry, parse_name
 from genomehub.hub.delivery.ranges import body_of, content_range
 from genomehub.hub.delivery.regions import RangeError
 from genomehub.hub.delivery.spans import parse_spans
@@ -69,8 +69,42 @@ def get_linked_file(
     return _answer(hub, principal, request, said["object"], range, if_range, if_none_match)
 
 
+@router.get("/{token}/{name}/{path:path}", responses=_ANSWERS, response_class=Response)
+@router.head("/{token}/{name}/{path:path}", include_in_schema=False)
+def get_file_of_folder(
+    hub: HubDependency,
+    principal: PrincipalDependency,
+    request: Request,
+    token: Annotated[str, Path(max_length=4000, description="a link's, or a folder's identifier")],
+    name: Annotated[str, Path(max_length=1000, description="of the folder, for the reader")],
+    path: Annotated[str, Path(max_length=2000, description="of a file within it")],
+    range: RangeHeader = None,
+    if_range: IfRange = None,
+    if_none_match: IfNoneMatch = None,
+) -> Response:
+    """Return a file within a folder, so that programs that read Zarr stores find what they expect where.
+
+    With a link to the folder nothing else is needed; with its identifier, a token in the headers.
+    """
+    folder = token
+    if parse_name(token) is None:
+        made = links(hub, "file")
+        said = made.read(token)
+        folder = said["object"]
+        with hub.database.read() as session:
+            principal = made.bearer(session, said)
+    id = f"{folder}~{path.replace('/', '~')}"
+    return _answer(hub, principal, request, id, range, if_range, if_none_match)
+
+
 @router.options("/{token}/{name}", status_code=204)
 def may_fetch(request: Request, token: str, name: str) -> Response:
+    """Answer a browser that asks whether a page of another site may ask."""
+    return Response(status_code=204, headers=preflight(request))
+
+
+@router.options("/{token}/{name}/{path:path}", status_code=204)
+def may_fetch_within(request: Request, token: str, name: str, path: str) -> Response:
     """Answer a browser that asks whether a page of another site may ask."""
     return Response(status_code=204, headers=preflight(request))
 

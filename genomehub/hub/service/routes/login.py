@@ -15,11 +15,13 @@ from genomehub.hub.access.logins import admit
 from genomehub.hub.access.oidc import Provider, Transaction
 from genomehub.hub.access.people import principal_of, principal_of_token
 from genomehub.hub.access.principals import ANONYMOUS, VisaGrant
+from genomehub.hub.pages.texts import choose
 from genomehub.hub.service import cookies
 from genomehub.hub.service.context import Hub
 from genomehub.hub.service.dependencies import HubDependency, PrincipalDependency, attempt
 from genomehub.hub.service.desk import CALLBACK
 from genomehub.hub.service.problems import problems
+from genomehub.hub.service.readers import LANGUAGE_COOKIE
 from genomehub.hub.service.refusals import address_of
 
 router = APIRouter(tags=["access"])
@@ -44,13 +46,15 @@ def begin_session(
     visas: frozenset[VisaGrant] = frozenset(),
     *,
     token_id: int | None = None,
+    language: str | None = None,
     **detail: object,
 ) -> None:
-    """Log a person in: a session, its cookie, an event."""
+    """Log a person in: a session, its cookie, an event. language : of e-mails, where none was chosen."""
     now, lasts = hub.clock(), timedelta(hours=hub.settings.session_hours)
     with hub.database.write() as session:
         person = session.get_one(models.Person, person_id)
         secret = sessions.begin(session, person, now, lasts, visas, token_id)
+        person.language = person.language or language
         who = principal_of(person, "session")
         hub.note(session, who, "login", None, None, **detail)
     cookies.put(hub, response, "session", secret)
@@ -107,7 +111,10 @@ def _enter(
         person, how = admit(session, said, hub.clock(), everybody=hub.settings.oidc_everybody)
         person_id = person.id
     answer = RedirectResponse(local(to), 303)
-    begin_session(hub, answer, person_id, visas, how=how, issuer=said.issuer, address=address_of(request))
+    begin_session(
+        hub, answer, person_id, visas, language=_language(hub, request), how=how, issuer=said.issuer,
+        address=address_of(request),
+    )  # fmt: skip
     cookies.drop(hub, answer, "login")
     return answer
 
@@ -140,8 +147,9 @@ def enter_with_token(hub: Hub, request: Request, response: Response, token: str)
     assert who.person_id is not None
     assert who.credential is not None
     begin_session(
-        hub, response, who.person_id, token_id=who.credential[1], how="token", address=address_of(request)
-    )
+        hub, response, who.person_id, token_id=who.credential[1], language=_language(hub, request),
+        how="token", address=address_of(request),
+    )  # fmt: skip
 
 
 class LoggedOut(BaseModel):
@@ -160,6 +168,12 @@ def logout(hub: HubDependency, principal: PrincipalDependency, response: Respons
     cookies.drop(hub, response, "session")
     provider = hub.desk.provider
     return LoggedOut(provider_logout=None if provider is None else provider.logout_address())
+
+
+def _language(hub: Hub, request: Request) -> str | None:
+    """Return in which language somebody reads: as they chose, or as their browser asks; None if neither."""
+    cookie, asked = request.cookies.get(LANGUAGE_COOKIE), request.headers.get("accept-language", "")
+    return choose(cookie, asked, hub.settings.default_language) if cookie or asked else None
 
 
 def _provider(hub: Hub) -> Provider:

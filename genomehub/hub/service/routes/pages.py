@@ -25,6 +25,7 @@ from genomehub.hub.service.routes import (
     pages_account,
     pages_browser,
     pages_describe,
+    pages_permits,
     pages_staff,
     pages_studies,
 )
@@ -49,16 +50,22 @@ def catalogue(
     hub: HubDependency,
     reader: ReaderDependency,
     q: Annotated[str, Query(max_length=300)] = "",
+    since: Annotated[str, Query(max_length=300)] = "",
+    until: Annotated[str, Query(max_length=300)] = "",
     sort: Annotated[str, Query(max_length=10)] = "",
     page_number: Annotated[int, Query(alias="page", ge=1, le=100_000)] = 1,
 ) -> Response:
-    """Search with facets."""
+    """Search with facets, and by the day of the description."""
     values = {name: request.query_params.getlist(name)[:50] for name in FACETS}
     chosen = {name: [one[:300] for one in some if one] for name, some in values.items() if any(some)}
-    asked = finding.Asked(q, chosen, finding.sort_of(sort), page_number)
+    days = finding.days_of(since, until)
+    asked = finding.Asked(q, chosen, finding.sort_of(sort), page_number, days)
     with hub.database.read() as session:
         found = finding.find(session, reader.principal, hub.clock(), asked, reader.language)
-        return page(reader, "catalogue.html", asked=asked, found=found, few=finding.FEW, sorts=finding.SORTS)
+        return page(
+            reader, "catalogue.html", 422 if days.fault else 200, asked=asked, found=found, few=finding.FEW,
+            sorts=finding.SORTS,
+        )  # fmt: skip
 
 
 @pages.get("/datasets/{uuid}")
@@ -132,12 +139,13 @@ def api(reader: ReaderDependency) -> Response:
     return page(reader, "api.html", policy={"style-src": "'self' 'unsafe-inline'"})
 
 
+PARTS = (pages_account, pages_browser, pages_describe, pages_permits, pages_staff, pages_studies)
 router.include_router(pages)
-for part in (pages_account, pages_browser, pages_describe, pages_staff, pages_studies):
+for part in PARTS:
     router.include_router(part.pages)
 for language in LANGUAGES:
     router.include_router(pages, prefix=f"/{language}")
-    for part in (pages_account, pages_browser, pages_describe, pages_staff, pages_studies):
+    for part in PARTS:
         router.include_router(part.pages, prefix=f"/{language}")
 router.include_router(pages_browser.files)
 

@@ -67,20 +67,23 @@ def leave(fields: PostedDependency, hub: HubDependency, reader: ReaderDependency
 
 
 @pages.get("/account")
-def account(hub: HubDependency, reader: ReaderDependency) -> Response:
-    """Name, roles, tokens."""
-    return _account(hub, reader)
+def account(
+    hub: HubDependency, reader: ReaderDependency, done: Annotated[str, Query(max_length=20)] = ""
+) -> Response:
+    """Name, roles, tokens, e-mails."""
+    return _account(hub, reader, done=done)
 
 
-def _account(hub: HubDependency, reader: ReaderDependency, secret: str = "") -> Response:
+def _account(hub: HubDependency, reader: ReaderDependency, secret: str = "", *, done: str = "") -> Response:
     who = person_of(reader.principal)
     tokens = accounts.list_tokens(hub, who)
     with hub.database.read() as session:
         person = session.get_one(models.Person, who.person_id)
         roles = accounts.held_roles(session, person)
         return page(
-            reader, "account.html", person=person, roles=roles, tokens=tokens, secret=secret, days=TOKEN_DAYS
-        )
+            reader, "account.html", person=person, roles=roles, tokens=tokens, secret=secret, days=TOKEN_DAYS,
+            done=done, mail=hub.settings.mail_server is not None,
+        )  # fmt: skip
 
 
 @pages.post("/account/tokens")
@@ -103,6 +106,16 @@ def revoke_token(
     """End a token."""
     accounts.delete_token(hub, person_of(reader.principal), number)
     return go(reader, "/account")
+
+
+@pages.post("/account/notices")
+def change_notices(fields: PostedDependency, hub: HubDependency, reader: ReaderDependency) -> Response:
+    """Choose the language of e-mails, or none."""
+    who, choice = person_of(reader.principal), one(fields, "notices", 10)
+    language = None if choice in ("", "none") else choice
+    wanted = checked(accounts.WantedNotices, wanted=choice != "none", language=language)
+    accounts.change_notices(hub, who, wanted)
+    return go(reader, "/account", done="notices")
 
 
 @pages.post("/account/sessions/end")

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from genomehub.errors import ConfigError, InputError
 from genomehub.hub import models
-from genomehub.hub.access import permits, requests, studies
+from genomehub.hub.access import extensions, permits, requests, studies
 from genomehub.hub.access.audit import study_events
 from genomehub.hub.access.gate import Action, Gate
 from genomehub.hub.access.principals import Role
@@ -67,12 +67,14 @@ def _asked_and_given(
         session, who, inbox=False, limit=PER_PAGE, offset=first, study=study
     )
     given, n_given = permits.permits_of(session, who, PER_PAGE, first, decided=False, study=study)
-    lines = [
-        (permit, permits.state_of(permit, now), asking.titles(session, permit.datasets)) for permit in given
-    ]
+    days = hub.settings.permit_warning_days
     return {
-        "requests": [asking.view(session, gate, request, now) for request in asked],
-        "permits": lines,
+        "requests": [asking.view(session, gate, request, now, hub.diseases) for request in asked],
+        "permits": [asking.permit_view(session, gate, permit, now, days) for permit in given],
+        "ending": [
+            asking.permit_view(session, gate, permit, now, days)
+            for permit in permits.ending(session, who, now, days, study)
+        ],
         "more": max(n_asked, n_given) > first + PER_PAGE,
     }
 
@@ -294,7 +296,7 @@ def _shown_request(
     now, found = hub.clock(), _request(session, hub, reader, uuid)
     gate = Gate(session, reader.principal, now)
     permit = session.scalar(select(models.Permit).where(models.Permit.request_id == found.id))
-    view = asking.view(session, gate, found, now)
+    view = asking.view(session, gate, found, now, hub.diseases)
     return page(
         reader, "request.html", 422 if fault else 200, view=view, request=found, permit=permit, done=done,
         permit_state=None if permit is None else permits.state_of(permit, now), fault=fault,
@@ -318,10 +320,13 @@ def inbox(hub: HubDependency, reader: ReaderDependency, number: Number = 1, done
         gate = Gate(session, who, now)
         waiting, n_waiting = requests.requests_of(session, who, inbox=True, limit=PER_PAGE, offset=first)
         decided, n_decided = requests.decided_requests(session, who, PER_PAGE, first)
+        longer, n_longer = extensions.waiting(session, who, now, PER_PAGE, first)
+        days, most = hub.settings.permit_warning_days, max(n_waiting, n_decided, n_longer)
         return page(
-            reader, "inbox.html", done=done, number=number, more=max(n_waiting, n_decided) > first + PER_PAGE,
-            waiting=[asking.view(session, gate, each, now) for each in waiting],
-            decided=[asking.view(session, gate, each, now) for each in decided],
+            reader, "inbox.html", done=done, number=number, more=most > first + PER_PAGE,
+            extensions=[asking.permit_view(session, gate, each.permit, now, days) for each in longer],
+            waiting=[asking.view(session, gate, each, now, hub.diseases) for each in waiting],
+            decided=[asking.view(session, gate, each, now, hub.diseases) for each in decided],
         )  # fmt: skip
 
 

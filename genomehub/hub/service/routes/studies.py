@@ -1,7 +1,7 @@
 """Studies and their requests for data sets."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
@@ -13,7 +13,9 @@ from genomehub.hub.access import duo, requests, studies
 from genomehub.hub.access.audit import EventLine, study_events
 from genomehub.hub.access.duo import Code, Use
 from genomehub.hub.access.gate import Action, Gate
+from genomehub.hub.access.principals import Principal
 from genomehub.hub.access.requests import DecisionClock, Ruling, State, Wish
+from genomehub.hub.service.context import Hub
 from genomehub.hub.service.dependencies import (
     BoundsDependency,
     HubDependency,
@@ -304,6 +306,7 @@ def submit_request(hub: HubDependency, who: PersonDependency, uuid: Uuid) -> Req
         requests.submit(session, request, now)
         for dataset in request.datasets:
             hub.note(session, who, "request-submit", dataset, request=uuid)
+        hub.tell(session, who).request_submitted(request)
         return _request(session, gate, request, now)
 
 
@@ -335,6 +338,7 @@ def return_request(hub: HubDependency, who: PersonDependency, uuid: Uuid, asked:
         request = requests.find_request(session, gate, uuid)
         requests.give_back(request, gate, asked.question, now)
         hub.note(session, who, "request-return", request=uuid, question=asked.question)
+        hub.tell(session, who).request_returned(request)
         return _request(session, gate, request, now)
 
 
@@ -363,7 +367,7 @@ def decide_request(hub: HubDependency, who: PersonDependency, uuid: Uuid, wanted
     with hub.database.write() as session:
         gate = Gate(session, who, now)
         request = requests.find_request(session, gate, uuid)
-        advice = requests.matches(session, request, now)
+        advice = requests.matches(session, request, now, hub.diseases)
         ruling = Ruling(**wanted.model_dump())
         decided, permit = requests.decide(session, gate, request, ruling, now)
         for dataset in decided:
@@ -374,6 +378,8 @@ def decide_request(hub: HubDependency, who: PersonDependency, uuid: Uuid, wanted
         if permit is not None:
             for dataset in permit.datasets:
                 hub.note(session, who, "permit-grant", dataset, permit=permit.uuid, request=uuid)
+        if request.state != State.SUBMITTED:
+            hub.tell(session, who).request_decided(request)
         answer = _request(session, gate, request, now)
         return Decided(request=answer, permit=None if permit is None else permit.uuid)
 
@@ -384,7 +390,7 @@ def match_request(hub: HubDependency, who: PersonDependency, uuid: Uuid) -> dict
     with hub.database.read() as session:
         gate = Gate(session, who, hub.clock())
         request = requests.find_request(session, gate, uuid)
-        return requests.matches(session, request, hub.clock())
+        return requests.matches(session, request, hub.clock(), hub.diseases)
 
 
 # ------------------------------------------------------------------------------------------- DUO, terms
@@ -427,9 +433,21 @@ def change_terms(
 ) -> duo.Terms:
     """Write the terms of a data set."""
     with hub.database.write() as session:
-        dataset = session.scalar(select(models.Dataset).where(models.Dataset.uuid == uuid))
-        Gate(session, principal, hub.clock()).require(Action.DESCRIBE, dataset, uuid)
-        assert dataset is not None
-        requests.write_terms(session, dataset, wanted, principal.person_id, hub.clock())
-        hub.note(session, principal, "terms", dataset)
-        return wanted
+        return write_terms(hub, session, principal, uuid, wanted)
+
+
+def write_terms(hub: Hub, session: Session, principal: Principal, uuid: str, wanted: duo.Terms) -> duo.Terms:
+    """Write the terms of a data set, and what they were before into the log."""
+    dataset = session.scalar(select(models.Dataset).where(models.Dataset.uuid == uuid))
+    Gate(session, principal, hub.clock()).require(Action.DESCRIBE, dataset, uuid)
+    assert dataset is not None
+    former = requests.terms_of(session, dataset)
+    requests.write_terms(session, dataset, wanted, principal.person_id, hub.clock())
+    hub.note(session, principal, "terms", dataset, former=_told(former), terms=_told(wanted))
+    return wanted
+
+
+def _told(terms: duo.Terms) -> dict[str, Any]:
+    """Return terms as the log keeps them for ever: people are counted, their addresses are not written."""
+    told: dict[str, Any] = terms.model_dump(mode="json", exclude_defaults=True)
+    return told | ({"people": len(terms.people)} if terms.people else {})

@@ -90,10 +90,48 @@ def test_object__a_folder_is_a_bundle_within(folder):
 
 def test_object__a_file_of_a_folder_that_changed_is_not_given(folder):
     place, root, id = folder
+    client = place.client("holder")
     (root / "call_genotype" / "0.0").write_text("abcd")
-    answer = place.client("holder").get(f"/files/{id}.1~call_genotype~0.0")
+    answer = client.get(f"/files/{id}.1~call_genotype~0.0")
     assert answer.status_code == 503
     assert str(root) not in answer.text
+    (root / "call_genotype" / "0.0").write_text("abc")
+    assert client.get(f"/files/{id}.1~call_genotype~0.0").content == b"abc"
+
+
+def test_files_within__by_their_paths(folder):
+    """As programs that read Zarr ask for them, with a token, or with a link to the folder."""
+    place, _, id = folder
+    client = place.client("holder")
+    object = client.get(f"{DRS}/objects/{id}.1").json()
+    assert [method["type"] for method in object["access_methods"]] == ["https"]
+    link = client.get(f"{DRS}/objects/{id}.1/access/https").json()["url"]
+    assert link.endswith("/calls.vcz")
+    for reader, base in ((client, f"/files/{id}.1/calls.vcz"), (place.client(), link)):
+        assert reader.get(f"{base}/call_genotype/0.0").content == b"abc"
+        ranged = reader.get(f"{base}/call_genotype/0.0", headers={"Range": "bytes=1-1"})
+        assert (ranged.status_code, ranged.content) == (206, b"b")
+        assert reader.head(f"{base}/.zgroup").headers["content-length"] == "2"
+        for wrong in (
+            "call_genotype/1.0",
+            "call_genotype",
+            "call_genotype/",
+            "..%2fhub.secret",
+            "~",
+            "a~b",
+            "%00",
+        ):
+            assert reader.get(f"{base}/{wrong}").status_code in (400, 404), wrong
+        assert reader.get(base).status_code == (401 if reader is client else 404)
+    inner = client.get(f"{DRS}/objects/{id}.1~call_genotype/access/https").json()["url"]
+    assert place.client().get(f"{inner}/0.0").content == b"abc"
+    assert place.client().get(f"{inner}/.zgroup").status_code == 404
+    assert place.client("researcher").get(f"/files/{id}.1/calls.vcz/.zgroup").status_code == 404
+    assert place.client().get(f"/files/{id}.1/calls.vcz/.zgroup").status_code == 404
+    origin = {"Origin": "https://viewer.example", "Access-Control-Request-Headers": "range"}
+    assert client.options(f"/files/{id}.1/calls.vcz/.zgroup", headers=origin).status_code == 204
+    whole = client.get(f"{DRS}/objects/{id}/access/https")
+    assert whole.status_code == 404, "a version as a whole has no bytes"
 
 
 def test_object__no_request_reads_a_file_for_its_checksum(folder):
@@ -127,9 +165,10 @@ def test_checksums__of_what_an_earlier_version_registered(world, caplog):
         session.query(models.FileMember).delete()
         session.query(models.FileContent).delete()
     client = place.client("holder")
-    refused = client.get(f"{DRS}/objects/{id}.1")
-    assert refused.status_code == 503
-    assert str(root) not in refused.text
+    for name in (f"{DRS}/objects/{id}.1", f"/files/{id}.1~call_genotype~0.0", f"/files/{id}.1~nothing"):
+        refused = client.get(name)
+        assert refused.status_code == 503
+        assert str(root) not in refused.text
     assert "Have it done: genomehub hub checksums." in caplog.text
     bam = f"{version(place)}.1"
     assert [one["type"] for one in client.get(f"{DRS}/objects/{bam}").json()["checksums"]] == ["sha-256"]
