@@ -24,7 +24,7 @@ demo: $(VENV)/.package ## reads of NA12878 to a catalogued, scored genome slice,
 hub: demo ## the demo's result in a hub: catalogue, access, files, with people to try it as
 	@$(BIN)/python reference_data/hub.py results
 
-test: $(VENV)/.development judges ## unit, property, golden, integration and parity tests
+test: $(VENV)/.development $(VENV)/drs-suite/.made judges ## unit, property, golden, integration and parity tests
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest $(PYTEST)
 
 lint: $(VENV)/.development ## formatting, style, types, workflow
@@ -81,6 +81,13 @@ $(VENV)/.development: pyproject.toml | $(BIN)/python
 	@echo "Installing genomehub and what its tests need into $(VENV)"
 	@$(PIP) install --editable '.[dev]'
 	@touch $@ $(VENV)/.package
+
+$(VENV)/drs-suite/.made: tests/hub/drs_suite.txt | $(BIN)/python
+	@echo "Installing GA4GH's compliance suite for DRS into $(VENV)/drs-suite"
+	@rm -rf $(@D)
+	@$(BIN)/python -m venv $(@D)
+	@$(@D)/bin/python -m pip --disable-pip-version-check --quiet install -r $<
+	@touch $@
 
 judges:
 	@missing=; for tool in $(JUDGES); do command -v $$tool > /dev/null || missing="$$missing $$tool"; done; \

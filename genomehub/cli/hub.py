@@ -25,7 +25,13 @@ from genomehub.cli.hub_remote import (
     variants,
 )
 from genomehub.cli.hub_serve import serve
-from genomehub.cli.options import TerminalProgress, json_option, threads_option, verbosity_options
+from genomehub.cli.options import (
+    TerminalProgress,
+    json_option,
+    threads_option,
+    usable_cores,
+    verbosity_options,
+)
 from genomehub.errors import ConfigError, InputError, StoreError
 
 _log = logging.getLogger("genomehub.hub")
@@ -211,7 +217,7 @@ def _read_result(options: dict[str, Any], catalogue: Any, progress: TerminalProg
     paths = present([*wanted, *inputs])[: len(wanted)]
     report = _inspect(result, paths, options, progress)
     described = describe_files(
-        [*wanted, *inputs], threads=_cores(options["threads"]), progress=progress,
+        [*wanted, *inputs], threads=usable_cores(options["threads"]), progress=progress,
         memory=SeenFiles(catalogue.database),
     )  # fmt: skip
     files = described[: len(wanted)]
@@ -249,7 +255,7 @@ def _inspect(result: Any, files: Any, options: dict[str, Any], progress: Termina
         genomes = [read_genome(path) for path in read_settings(Path(file) if file else None).references]
     given = [Given(kind, path, path.name) for kind, path in files]
     report = inspect(
-        given, _said(result, options), genomes, threads=_cores(options["threads"]), progress=progress
+        given, _said(result, options), genomes, threads=usable_cores(options["threads"]), progress=progress
     )
     _refuse(report.problems(strict=options["strict"]))
     return report
@@ -279,12 +285,6 @@ def _keep_contents(catalogue: Any, result: Any, report: Any) -> None:
 
     with catalogue.database.write() as session:
         keep_contents(session, result.files, report.facts, datetime.now(UTC))
-
-
-def _cores(threads: int | None) -> int:
-    """Return how many cores to read with: those asked for, else all that this process may use."""
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return threads or usable or 1
 
 
 def _pair(text: str, option: str, shape: str) -> tuple[str, str]:
@@ -486,7 +486,7 @@ def verify(
         raise ConfigError("entries are named and all are asked for. Leave out the one or the other.")
     with Catalogue.open(catalogue) as opened, TerminalProgress() as progress:
         report = opened.verify(
-            identifiers or None, all_versions=all_versions, threads=_cores(threads), progress=progress
+            identifiers or None, all_versions=all_versions, threads=usable_cores(threads), progress=progress
         )
     if as_json:
         _print_json({"holds": report.holds, **to_json(report)})
@@ -514,7 +514,7 @@ def _print_json(answer: Any) -> None:
     click.echo(json.dumps(answer, indent=2, ensure_ascii=False))
 
 
-for _command in (hub_data.upload, hub_data.clean, hub_data.backup, hub_data.restore):
+for _command in (hub_data.upload, hub_data.checksums, hub_data.clean, hub_data.backup, hub_data.restore):
     command.add_command(_command)
 for added in (serve, person, token, login, logout, files, download, reads, variants, request):
     command.add_command(added)

@@ -1,6 +1,7 @@
 """Options that every subcommand shares, and what they set up: logging, progress, threads."""
 
 import logging
+import os
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -18,6 +19,12 @@ def threads_option(function: Function) -> Function:
         "-t", "--threads", type=click.IntRange(min=1), default=None,
         help="Cores to use.  [default: all that this process may use]",
     )(function)  # fmt: skip
+
+
+def usable_cores(threads: int | None) -> int:
+    """Return how many cores to read with: those asked for, else all that this process may use."""
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return threads or usable or 1
 
 
 def scheduler_option(function: Function) -> Function:

@@ -19,7 +19,7 @@ from typing import Protocol, TypeVar
 
 from genomehub.errors import InputError, NotFoundError
 from genomehub.files import size_bytes
-from genomehub.hub.records import FileRecord, Member
+from genomehub.hub.records import FileRecord, MemberRecord
 from genomehub.hub.storage.interface import CHUNK_BYTES
 from genomehub.hub.storage.places import Location, Place, RemotePath, Stored, location_of, place_of
 from genomehub.types import NoProgress, Progress
@@ -38,16 +38,13 @@ Advance = Callable[[int], None]
 
 @dataclasses.dataclass(frozen=True)
 class Checksum:
-    """Size in bytes, SHA-256; for a folder the number of its files, for a file its MD5 if it was made.
-
-    members : of a folder that was just read
-    """
+    """Size in bytes, SHA-256; for a folder its files and their number, for a file its MD5 if it was made."""
 
     size_bytes: int
     sha256: str
     n_files: int | None
     md5: str | None = dataclasses.field(default=None, compare=False)
-    members: tuple[Member, ...] = dataclasses.field(default=(), compare=False, repr=False)
+    members: tuple[MemberRecord, ...] = dataclasses.field(default=(), compare=False, repr=False)
 
 
 class Memory(Protocol):
@@ -74,13 +71,26 @@ def checksum(path: Place, advance: Advance = lambda n_bytes: None, *, md5: bool 
         other = hashlib.md5(usedforsecurity=False) if md5 else None
         size, digest = _file_checksum(path, advance, other)
         return Checksum(size, digest, None, other.hexdigest() if other else None)
-    parts = sorted(part for part in path.rglob("*") if part.is_file())
-    names = [part.relative_to(path).as_posix() for part in parts]
-    seen = (_file_checksum(part, advance) for part in parts)
-    return _folder(Member(name, *one) for name, one in zip(names, seen, strict=True))
+    seen = ((_name_in(path, part), *_file_checksum(part, advance)) for part in _files_of(path))
+    return _folder(MemberRecord(*one) for one in seen)
 
 
-def _folder(members: Iterable[Member]) -> Checksum:
+def names_in(folder: Place) -> list[str]:
+    """Return the names of the files of a folder, in the order of its checksum."""
+    if isinstance(folder, RemotePath):
+        return [one.name for one in folder.files()]
+    return [_name_in(folder, part) for part in _files_of(folder)]
+
+
+def _files_of(path: Path) -> list[Path]:
+    return sorted(part for part in path.rglob("*") if part.is_file()) if path.is_dir() else [path]
+
+
+def _name_in(folder: Path, part: Path) -> str:
+    return part.relative_to(folder).as_posix()
+
+
+def _folder(members: Iterable[MemberRecord]) -> Checksum:
     """Return the checksum of a folder, whose members come in their order."""
     kept, folder = tuple(members), hashlib.sha256()
     for one in kept:
@@ -96,10 +106,10 @@ def _remote_checksum(path: RemotePath, advance: Advance, md5: bool) -> Checksum:
         digest = _object_checksum(path, stored, advance, other)
         return Checksum(stored.size_bytes, digest, None, other.hexdigest() if other else None)
 
-    def member(one: Stored) -> Member:
-        return Member(one.name, one.size_bytes, _object_checksum(path, one, advance))
+    def member(one: Stored) -> MemberRecord:
+        return MemberRecord(one.name, one.size_bytes, _object_checksum(path, one, advance))
 
-    members: list[Member] = []
+    members: list[MemberRecord] = []
     rest = iter(path.files())
     with ThreadPoolExecutor(_REMOTE_AT_ONCE) as pool:
         while some := list(itertools.islice(rest, 1000)):  # so that an error ends it soon
@@ -151,13 +161,12 @@ def stamp_of(path: Place) -> tuple[str, bool]:
         for one in path.files() if stored is None else [stored]:
             named.update(f"{one.name}\0{one.size_bytes}\0{one.tag}\n".encode())
         return named.hexdigest(), True
-    parts = sorted(part for part in path.rglob("*") if part.is_file()) if path.is_dir() else [path]
     newest, digest = 0.0, hashlib.sha256()
-    for part in parts:
+    for part in _files_of(path):
         state = part.stat()
         newest = max(newest, state.st_ctime, state.st_mtime)
         facts = (state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino, state.st_dev)
-        digest.update(f"{part.relative_to(path).as_posix()}\0{facts}\n".encode())
+        digest.update(f"{_name_in(path, part)}\0{facts}\n".encode())
     return digest.hexdigest(), time.time() - newest > _SETTLED_SECONDS
 
 

@@ -13,22 +13,20 @@ import uuid
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from sqlalchemy import func, insert, literal, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from genomehub.errors import ConfigError, InputError
-from genomehub.hub import models
+from genomehub.hub import contents, models
 from genomehub.hub.database import Change
 from genomehub.hub.identity import data_digest, entry_digest, event_digest, provenance_digest
 from genomehub.hub.lookup import find_entry
 from genomehub.hub.models import NAME_LENGTH, SCHEMA_VERSION
-from genomehub.hub.records import CostRecord, FileRecord, Member, Outcome, ReferenceRecord, Result, iso_time
+from genomehub.hub.records import CostRecord, FileRecord, Outcome, ReferenceRecord, Result, iso_time
 from genomehub.hub.sources import flat_numbers
 from genomehub.hub.storage import is_remote
-
-Item = TypeVar("Item")
 
 _KIND = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -139,7 +137,9 @@ def file_result(
     _describe(log, dataset, result)
     known = session.scalar(select(models.Entry).where(models.Entry.digest == digests["digest"]))
     if known is not None:
-        return known, _file_again(session, log, known, folder, result, digests["provenance_digest"])
+        outcome = _file_again(session, log, known, folder, result, digests["provenance_digest"])
+        contents.keep(session, result.files, now)
+        return known, outcome
     entry = _new_entry(session, dataset, result, digests, actor, now)
     entry.samples.extend(samples)
     entry.parents.extend(parents)
@@ -148,10 +148,8 @@ def file_result(
     entry.costs.extend(_costs(result.costs))
     session.add(entry)
     session.flush()
-    for row, file in zip(entry.files, result.files, strict=False):  # inputs come behind
-        if file.n_files is not None:
-            keep_members(session, row, file.members)
     _measure(session, entry, result)
+    contents.keep(session, result.files, now)
     log.append("register", dataset, entry, {"version": entry.version, **digests})
     return entry, "registered"
 
@@ -343,23 +341,6 @@ def _file(folder: Path | None, role: str, file: FileRecord) -> models.File:
     )  # fmt: skip
 
 
-def keep_members(session: Session, row: models.File, members: tuple[Member, ...]) -> None:
-    """Note what files a folder holds; where that was not seen, take what is noted of the same content."""
-    if members:
-        for some in batched(members, 1000):
-            session.execute(insert(models.FileMember), [{"file_id": row.id, **one._asdict()} for one in some])
-        return
-    listed = models.FileMember
-    same = (
-        select(func.min(listed.file_id))
-        .join(models.File, models.File.id == listed.file_id)
-        .where(models.File.sha256 == row.sha256, models.File.n_files == row.n_files)
-    )
-    found = select(literal(row.id), listed.name, listed.size_bytes, listed.sha256)
-    copied = found.where(listed.file_id == same.scalar_subquery())
-    session.execute(insert(listed).from_select(["file_id", "name", "size_bytes", "sha256"], copied))
-
-
 def _file_again(
     session: Session, log: EventLog, entry: models.Entry, folder: Path | None, result: Result, provenance: str
 ) -> Outcome:
@@ -445,7 +426,7 @@ def _measure(session: Session, entry: models.Entry, result: Result) -> None:
     )
 
 
-def batched(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+def batched(items: Iterable[str], size: int) -> Iterator[list[str]]:
     """Yield the items in lists of at most ``size``."""
     rest = iter(items)
     while some := list(itertools.islice(rest, size)):

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 Sex = Literal["female", "male", "unknown"]
 Outcome = Literal["registered", "unchanged", "relocated", "reproduced"]
@@ -13,8 +13,9 @@ FileState = Literal["unchanged", "missing", "size changed", "content changed", "
 DEFAULT_PROJECT = "default"
 
 
-class Member(NamedTuple):
-    """A file within a folder: its name there, with slashes."""
+@dataclasses.dataclass(frozen=True, slots=True)  # a folder may have a million
+class MemberRecord:
+    """A file within a folder; name : relative to the folder, with slashes."""
 
     name: str
     size_bytes: int
@@ -31,7 +32,7 @@ class FileRecord:
     sha256 : hexadecimal, of the content; of a folder over its sorted names and contents
     n_files : how many files the folder holds; None for a plain file
     md5 : hexadecimal, of a file that was just read; the catalogue keeps it in ``file_content``
-    members : of a folder that was just read; the catalogue keeps them in ``file_member``
+    members : files of a folder that was just read; the catalogue keeps them in ``file_member``
     """
 
     kind: str
@@ -40,7 +41,7 @@ class FileRecord:
     sha256: str
     n_files: int | None = None
     md5: str | None = dataclasses.field(default=None, compare=False)
-    members: tuple[Member, ...] = dataclasses.field(default=(), compare=False, repr=False)
+    members: tuple[MemberRecord, ...] = dataclasses.field(default=(), compare=False, repr=False)
 
 
 @dataclasses.dataclass(frozen=True)

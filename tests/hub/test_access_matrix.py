@@ -18,6 +18,7 @@ from builders.descriptions import trio
 from builders.hub import World, hub_world
 from builders.uploads import OCTETS, TUS, begin, metadata
 from fastapi import FastAPI
+from fastapi.routing import iter_route_contexts
 from sqlalchemy import select
 from starlette.routing import BaseRoute, Route
 
@@ -194,6 +195,7 @@ CALLS |= {
         }
     ),
     "GET /htsget/{datatype}/service-info": Call({"datatype": "reads"}),
+    "OPTIONS /htsget/{datatype}/service-info": Call({"datatype": "reads"}),
     "OPTIONS /htsget/{datatype}/{id:path}": Call({"datatype": "reads", "id:path": "{open-door}"}),
     "GET /htsget/data/{key}/{name}": Call({"key": "forged", "name": "bam"}, headers=_FORGED),
     "POST /seqcol/comparison/{digest1}": Call(json={"names": [], "lengths": [], "sequences": []}),
@@ -379,6 +381,72 @@ def test_matrix__every_role_in_every_state(prepared, route):
         return wrong
 
     assert asyncio.run(ask_all()) == []
+
+
+METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+#: What parameters of paths are filled with: what there is and may be seen, what may not, what there is not.
+_NAMED = {
+    "uuid": ("open-door", "back-room", "nothing"), "upload": ("upload", "nothing"),
+    "id": ("open-door file", "back-room file"), "object_id": ("open-door file", "back-room file"),
+}  # fmt: skip
+
+
+def addresses(template: str, given: dict[str, str]) -> list[str]:
+    """Return paths of a template."""
+    names = re.findall(r"\{(\w+)", template)
+    cases = next((_NAMED[name] for name in names if name in _NAMED), ("nothing",))
+
+    def filled(case: str) -> str:
+        return re.sub(r"\{(\w+)[^}]*\}", lambda name: given[case] if name[1] in _NAMED else "x", template)
+
+    return [filled(case) for case in cases]
+
+
+def test_methods__those_that_a_path_has_not_are_refused_with_those_that_it_has(prepared):
+    """To everybody alike, and whether or not there is what the path names."""
+    asked = prepared["granted"]
+    paths: dict[str, set[str]] = {}
+    for route in iter_route_contexts(asked.app.routes):
+        if route.methods:
+            paths.setdefault(route.path, set()).update(route.methods)
+
+    async def ask_all() -> list[str]:
+        wrong, transport = [], httpx.ASGITransport(asked.app)
+        token = {"Authorization": f"Bearer {asked.world.tokens['administrator']}"}
+        async with httpx.AsyncClient(transport=transport, base_url="http://hub.test") as client:
+            for template, has in paths.items():
+                expected = (405, ", ".join(sorted(has)))
+                for method in METHODS - has:
+                    answers = [
+                        await client.request(method, address, headers=headers)
+                        for address in addresses(template, asked.given)
+                        for headers in ({}, token)
+                    ]
+                    said = {(one.status_code, one.headers.get("allow")) for one in answers}
+                    if said != {expected} or len({one.content for one in answers}) > 1:
+                        wrong.append(f"{method} {template}: {said}, expected {expected}")
+        return wrong
+
+    assert len(paths) > 150
+    assert asyncio.run(ask_all()) == []
+
+
+@pytest.mark.parametrize(
+    ("request_line", "allow"),
+    [
+        ("POST /htsget/data/x/bam", "GET, OPTIONS"),
+        ("POST /htsget/reads/service-info", "GET, OPTIONS"),
+        ("GET /ga4gh/drs/v1/objects/access", "POST"),
+        ("DELETE /api/datasets/nothing/terms", "GET, PUT"),
+        ("PATCH /api/studies/nothing", "GET, PUT"),
+        ("POST /fr/catalogue", "GET"),
+    ],
+)
+def test_methods__a_more_general_path_does_not_answer(prepared, request_line, allow):
+    method, path = request_line.split()
+    answer = prepared["none"].world.client().request(method, path)
+    assert (answer.status_code, answer.headers["allow"]) == (405, allow)
+    assert answer.json()["title"] == "Method Not Allowed"
 
 
 @pytest.mark.parity

@@ -522,6 +522,8 @@ def test_memory__unchanged_files_are_not_read_again(tmp_path, monkeypatch):
         assert (describe_files(named, memory=memory), read) == (first, ["a.bam", "a.vcz"])
         assert first[0].md5
         assert first[0].md5 == describe_files(named, memory=memory)[0].md5
+        assert first[1].members == describe_files(named, memory=memory)[1].members
+        assert len(first[1].members) == first[1].n_files
         (store / "variant_position" / "0").write_bytes(b"x")
         content = bam.read_bytes()
         state = bam.stat()
@@ -533,7 +535,7 @@ def test_memory__unchanged_files_are_not_read_again(tmp_path, monkeypatch):
         bam.write_bytes(content)
         describe_files(named[:1], memory=memory)
         with catalogue.database.read() as session:
-            assert session.query(models.SeenFile).count() == 2
+            assert session.query(models.SeenFile).count() == 2 + first[1].n_files
             stamps = {row.sha256 for row in session.query(models.SeenFile)}
         assert first[0].sha256 not in stamps  # it had changed a moment ago: not remembered
 

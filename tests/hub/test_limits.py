@@ -143,6 +143,38 @@ def test_headers__second_request_of_a_connection_is_bounded_too(address):
         assert b" 431 " in connection.recv(65536)
 
 
+@pytest.mark.parametrize(
+    "sent",
+    [
+        pytest.param(b"GET /health?" + b"x" * 70_000 + b" HTTP/1.1\r\nhost: localhost\r\n\r\n", id="address"),
+        pytest.param(b"GET /health HTTP/1.1\r\nx: " + b"y" * 20_000 + b"\r\n\r\n", id="header"),
+    ],
+)
+def test_headers__that_come_whole_are_bounded_too(address, sent):
+    answer = raw(address, sent, 5)
+    assert b" 431 " in answer
+    assert b"the headers are larger than" in answer
+
+
+def test_headers__that_end_between_two_pieces(address):
+    """What follows them is body, and bounded as such."""
+    host, port = address.removeprefix("http://").split(":")
+    head = b"POST /large HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
+    body = b'{"a": "' + b"x" * 200_000 + b'"}'
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection.sendall(head + f"content-length: {len(body)}\r\n\r".encode())
+        time.sleep(0.2)
+        connection.sendall(b"\n" + body)
+        assert b" 200 " in connection.recv(65536)
+
+
+def test_request__that_is_no_http_is_told_so_as_a_problem(address):
+    answer = raw(address, b"HELLO HUB\r\n\r\n", 5)
+    assert answer.startswith(b"HTTP/1.1 400 Bad Request\r\ncontent-type: application/problem+json\r\n")
+    assert b"what came is no HTTP as it is spoken here." in answer
+
+
 def test_host__of_another_name(address):
     answer = httpx.get(f"{address}/openapi.json", headers={"host": "evil.example"})
     assert answer.status_code == 421

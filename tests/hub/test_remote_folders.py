@@ -27,6 +27,7 @@ from genomehub.hub import models
 from genomehub.hub.backup import backup, restore
 from genomehub.hub.catalogue import Catalogue
 from genomehub.hub.checksums import checksum, describe_files, stamp_of
+from genomehub.hub.contents import complete
 from genomehub.hub.storage import RemotePath, place_of
 from genomehub.hub.storage.s3 import S3Storage, bucket_store
 from genomehub.types import Contig
@@ -389,26 +390,37 @@ def test_verify__sees_what_changed_in_a_bucket(bucketed, tmp_path):
     assert states() == ["missing"]
 
 
-def test_members__of_what_was_registered_before_are_read_when_asked_for(bucketed):
-    """Catalogues of earlier versions know folders without their files."""
+def test_checksums__of_what_an_earlier_version_registered(bucketed):
+    """It knows folders without their files, and no MD5; both are made where the content is the same."""
     id = bucketed.register(*ALL)["id"]
-    with bucketed.world.hub.database.write() as session:
+    database, client = bucketed.world.hub.database, client_of(bucketed.bucket)
+    with database.write() as session:
         session.query(models.FileMember).delete()
+        session.query(models.FileContent).delete()
     holder = bucketed.world.client("holder")
-    assert len(holder.get(f"{DRS}/objects/{id}.5").json()["contents"]) > 10
-    with bucketed.world.hub.database.write() as session:
-        assert session.query(models.FileMember).count() > 20
-        session.query(models.FileMember).delete()
-    client = client_of(bucketed.bucket)
+    for address in (f"{DRS}/objects/{id}.5", f"/files/{id}.5/NA12878.vcz/.zattrs", f"/files/{id}.5~nothing"):
+        refused = holder.get(address)
+        assert refused.status_code == 503, "404 would be an empty chunk to those who read Zarr"
+        assert bucketed.bucket not in refused.text
     client.put_object(Bucket=bucketed.bucket, Key="results/NA12878.vcz/more", Body=b"more")
-    refused = holder.get(f"{DRS}/objects/{id}.5")
-    assert refused.status_code == 503
-    assert bucketed.bucket not in refused.text
+    client.delete_object(Bucket=bucketed.bucket, Key="results/NA12878.vcf.gz.tbi")
+    code, out, err = bucketed.run("checksums", "--json")
+    assert code == 0, err
+    assert json.loads(out)["changed"] == [bucketed.url("NA12878.vcz"), bucketed.url("NA12878.vcf.gz.tbi")]
+    client.delete_object(Bucket=bucketed.bucket, Key="results/NA12878.vcz/more")
+    done = complete(database, bucketed.world.clock())
+    assert (done.n_files, [path.name for path in done.changed]) == (1, ["NA12878.vcf.gz.tbi"])
+    assert len(holder.get(f"{DRS}/objects/{id}.5").json()["contents"]) > 10
+    inside = holder.get(f"/files/{id}.5/NA12878.vcz/.zattrs")
+    assert inside.content == (bucketed.local / "NA12878.vcz" / ".zattrs").read_bytes()
+    bam = holder.get(f"{DRS}/objects/{id}.1").json()["checksums"]
+    assert bam[1]["checksum"] == hashlib.md5((bucketed.local / "NA12878.bam").read_bytes()).hexdigest()
 
 
-def test_members__of_the_same_content_are_known(bucketed):
-    """A second registration recalls the checksum, and what is in the folder is known all the same."""
+def test_members__are_remembered_with_the_checksum(bucketed, monkeypatch):
+    """A second registration reads nothing again, and what is in the folder is known all the same."""
     bucketed.register(*ALL)
+    monkeypatch.setattr("genomehub.hub.checksums.checksum", None)
     bucketed.register("NA12878.vcz")
     with bucketed.world.hub.database.read() as session:
         folders = [file.id for file in session.query(models.File) if file.kind == "vcz"]

@@ -1,7 +1,7 @@
 """What should not be possible: traces of hidden data sets, forged links, injection, inner details in errors.
 
-Elsewhere: the access matrix (test_access_matrix.py), traversal by names (test_hub_files.py), tokens and audiences
-(test_login.py, test_visas.py), bodies (test_limits.py), archives that grow (test_intake.py).
+Elsewhere: the access matrix (test_access_matrix.py), traversal by names (test_hub_files.py), tokens and
+audiences (test_login.py, test_visas.py), bodies (test_limits.py), archives that grow (test_intake.py).
 """
 
 import httpx

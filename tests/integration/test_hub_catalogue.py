@@ -9,6 +9,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from builders import postgresql
+from builders.catalogue_processes import create, register_some
 from builders.results import REFERENCE, record, result, written
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
@@ -462,20 +463,12 @@ def test_verify__event_log_edited(catalogue):
 # ------------------------------------------------------------------------------------------ at once
 
 
-def _register_some(url, process, n_results, barrier):
-    barrier.wait()
-    for n in range(n_results):
-        with Catalogue.open(url) as catalogue:
-            catalogue.register(result(f"{process} {n}", qc={f"value{n}": n}), actor=f"process {process}")
-            catalogue.register(result("the same", "shared"))
-
-
 def test_register__processes_at_once(catalogue, url):
     n_processes, n_results = 3, 8
     context = multiprocessing.get_context("spawn")
     barrier = context.Barrier(n_processes)
     jobs = [
-        context.Process(target=_register_some, args=(url, process, n_results, barrier))
+        context.Process(target=register_some, args=(url, process, n_results, barrier))
         for process in range(n_processes)
     ]
     for job in jobs:
@@ -490,16 +483,10 @@ def test_register__processes_at_once(catalogue, url):
     assert catalogue.verify().problems == ()
 
 
-def _create(url, barrier, answers):
-    barrier.wait()
-    with Catalogue.create(url) as catalogue:
-        answers.put(catalogue.change)
-
-
 def test_create__processes_at_once(url):
     context = multiprocessing.get_context("spawn")
     barrier, answers = context.Barrier(3), context.Queue()
-    jobs = [context.Process(target=_create, args=(url, barrier, answers)) for _ in range(3)]
+    jobs = [context.Process(target=create, args=(url, barrier, answers)) for _ in range(3)]
     for job in jobs:
         job.start()
     assert sorted(answers.get(timeout=60) for _ in jobs) == ["current", "current", "made"]

@@ -1,8 +1,10 @@
 """``genomehub hub`` as people and the workflow call it."""
 
+import contextlib
 import json
 import os
 import shlex
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -103,6 +105,22 @@ def test_register__twice_then_changed(run):
     out = run("history", first["id"])[1]
     assert [line.split()[-2] for line in out.splitlines() if "ada" in line] == ["register", "register"]
     assert len(json.loads(run("history", first["id"], "--json")[1])["versions"]) == 2
+
+
+def test_checksums__of_a_catalogue_of_an_earlier_version(run):
+    run("init")
+    run(*FULL)
+    assert run("checksums")[:2] == (0, "completed 0 files and folders\n")  # 'register' has made them
+    with contextlib.closing(sqlite3.connect("catalogue.sqlite", isolation_level=None)) as database:
+        database.execute("DELETE FROM file_member")
+        database.execute("UPDATE file_content SET md5 = NULL")
+    Path("NA12878.bam").write_text("READS")
+    code, out, err = run("checksums", "--threads", "2")
+    assert (code, out) == (0, "completed 2 files and folders\n")
+    assert "NA12878.bam: is not what was registered, and was left out; see: genomehub hub verify" in err
+    assert json.loads(run("checksums", "--json")[1]) == {
+        "completed": 0, "changed": [str(Path("NA12878.bam").absolute())],
+    }  # fmt: skip
 
 
 def test_register__made_elsewhere(run):

@@ -8,7 +8,6 @@ database, letter by letter; none is ever made into a path, so none leads out of 
 import dataclasses
 import hashlib
 import re
-import threading
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 from urllib.parse import quote, urlsplit
@@ -18,11 +17,6 @@ from sqlalchemy.orm import Session
 
 from genomehub.errors import ResourceError
 from genomehub.hub import models
-from genomehub.hub.checksums import checksum
-from genomehub.hub.database import Database
-from genomehub.hub.filing import keep_members
-from genomehub.hub.lookup import absolute_path
-from genomehub.hub.storage import Place, place_of
 
 _NAME = re.compile(r"([0-9a-f]{64})(?:\.([1-9]\d{0,4})((?:~[A-Za-z0-9._-]+)*))?")
 _PORTABLE = re.compile(r"[A-Za-z0-9._-]+")
@@ -53,6 +47,7 @@ class Object:
 
     file : None for a version as a whole
     member : name within the folder that ``file`` is; "" for the folder or file itself
+    md5 : of a file, if it is known; of a file within a folder it is not made
     parts : of a bundle; None for one with bytes of its own
     """
 
@@ -63,6 +58,7 @@ class Object:
     member: str
     size_bytes: int
     sha256: str
+    md5: str | None
     parts: tuple[Part, ...] | None
 
     @property
@@ -121,13 +117,19 @@ def result_files(entry: models.Entry) -> list[models.File]:
 
 
 class Objects:
-    """Objects of one session; folders must have been listed before (``list_folders``)."""
+    """Objects of one session."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
 
     def find(self, name: str) -> Object | None:
-        """Return the object of a name, None if there is none."""
+        """Return the object of a name, None if there is none.
+
+        Raises
+        ------
+        ResourceError
+            It is a folder whose files are not listed.
+        """
         parsed, entry = parse_name(name), find_entry(self._session, name)
         if parsed is None or entry is None:
             return None
@@ -136,7 +138,7 @@ class Objects:
             parts = self._parts_of(entry, files)
             return Object(
                 entry.digest, _portable(f"{entry.dataset.name}.v{entry.version}"), entry, None, "",
-                sum(part.size_bytes for part in parts), _together(parts), parts,
+                sum(part.size_bytes for part in parts), _together(parts), None, parts,
             )  # fmt: skip
         if parsed.number > len(files):
             return None
@@ -145,8 +147,10 @@ class Objects:
             row = self._session.get(models.FileMember, (file.id, parsed.member))
             if row is not None:  # the many of a store are asked for one by one: no tree is made for each
                 last = PurePosixPath(parsed.member).name
-                return Object(name, last, entry, file, parsed.member, row.size_bytes, row.sha256, None)
-            if not self._is_folder(file, parsed.member):
+                return Object(name, last, entry, file, parsed.member, row.size_bytes, row.sha256, None, None)
+            if not self._lists(file, f"{parsed.member}/"):
+                if file.n_files is not None and not self._lists(file):
+                    raise _unlisted(file)
                 return None
         part = self._file_part(entry, parsed.number, file, PurePosixPath(file.path).name)
         for step in filter(None, parsed.member.split("/")):
@@ -155,14 +159,22 @@ class Objects:
                 return None
             part = inner
         bundle = part.parts if part.parts else None
-        return Object(part.id, part.name, entry, file, parsed.member, part.size_bytes, part.sha256, bundle)
+        return Object(
+            part.id, part.name, entry, file, parsed.member, part.size_bytes, part.sha256,
+            self._md5(file) if bundle is None else None, bundle,
+        )  # fmt: skip
 
-    def _is_folder(self, file: models.File, member: str) -> bool:
-        listed = models.FileMember
-        below = select(listed.file_id).where(
-            listed.file_id == file.id, listed.name.startswith(f"{member}/", autoescape=True)
+    def _md5(self, file: models.File) -> str | None:
+        of_content = models.FileContent.sha256 == file.sha256
+        return self._session.scalar(select(models.FileContent.md5).where(of_content))
+
+    def _lists(self, file: models.File, start: str = "") -> bool:
+        """Whether files of a folder are noted, whose names start so."""
+        noted = models.FileMember
+        some = select(noted.file_id).where(
+            noted.file_id == file.id, noted.name.startswith(start, autoescape=True)
         )
-        return self._session.scalar(below.limit(1)) is not None
+        return self._session.scalar(some.limit(1)) is not None
 
     def _parts_of(self, entry: models.Entry, files: list[models.File]) -> tuple[Part, ...]:
         taken: set[str] = set()
@@ -180,7 +192,16 @@ class Objects:
             return Part(_portable(name), name_of, file.size_bytes, file.sha256)
         members = select(models.FileMember).where(models.FileMember.file_id == file.id)
         rows = [(row.name, row.size_bytes, row.sha256) for row in self._session.scalars(members)]
+        if not rows:
+            raise _unlisted(file)
         return _tree(_portable(name), name_of, rows)
+
+
+def _unlisted(file: models.File) -> ResourceError:
+    return ResourceError(
+        f"{file.path}: an earlier version has registered this folder, and not listed its files. "
+        "Have it done: genomehub hub checksums."
+    )
 
 
 def _tree(name: str, name_of: str, rows: list[tuple[str, int, str]]) -> Part:
@@ -206,46 +227,3 @@ def _together(parts: Iterable[Part]) -> str:
 
 def _portable(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]", "_", name) or "_"
-
-
-_listing = threading.Lock()
-
-
-def list_folders(database: Database, entry_digest: str) -> None:
-    """See that it is noted what files are in the folders of a version, with their checksums.
-
-    It is noted when a folder is registered. One that was not read then, or before this was done, is read now.
-
-    Raises
-    ------
-    ResourceError
-        A folder is no longer what was registered.
-    """
-    if not _unlisted(database, entry_digest):
-        return
-    with _listing:  # who comes meanwhile waits, and need not read it too
-        for file_id, place, sha256 in _unlisted(database, entry_digest):
-            seen = checksum(place) if place.is_dir() else None
-            if seen is None or seen.sha256 != sha256:
-                raise ResourceError(f"{place}: is no longer what was registered. See: genomehub hub verify.")
-            with database.write() as session:
-                if session.get(models.FileMember, (file_id, seen.members[0].name)) is None:
-                    keep_members(session, session.get_one(models.File, file_id), seen.members)
-
-
-def _unlisted(database: Database, entry_digest: str) -> list[tuple[int, Place, str]]:
-    """Return number, place and checksum of the folders of a version whose files are not noted."""
-    with database.read() as session:
-        entry = session.scalar(select(models.Entry).where(models.Entry.digest == entry_digest))
-        folders = [] if entry is None else [file for file in result_files(entry) if file.n_files is not None]
-        if not folders:
-            return []
-        known = select(models.FileMember.file_id).where(
-            models.FileMember.file_id.in_([file.id for file in folders])
-        )
-        listed = set(session.scalars(known.distinct()))
-        return [
-            (file.id, place_of(absolute_path(database.location.folder, file)), file.sha256)
-            for file in folders
-            if file.id not in listed
-        ]

@@ -1,7 +1,7 @@
 """The application: routers, errors, and what surrounds every request.
 
 From the outside in: ``observation`` (number, log, counts), ``headers``, ``limits``, the framework's own
-layers (size of bodies, other origins), routes.
+layers (size of bodies, other origins), ``methods``, routes.
 """
 
 from collections.abc import AsyncIterator
@@ -19,6 +19,7 @@ from genomehub.hub.service.context import Hub
 from genomehub.hub.service.desk import sealing
 from genomehub.hub.service.headers import AnswerHeaders
 from genomehub.hub.service.limits import Limits
+from genomehub.hub.service.methods import OtherMethods
 from genomehub.hub.service.metrics import CatalogueSizes, forget_process
 from genomehub.hub.service.observation import REQUEST_ID, Observation
 from genomehub.hub.service.postman import posting
@@ -77,6 +78,7 @@ def create_app(hub: Hub) -> FastAPI:
             CORSMiddleware, allow_origins=settings.cors_origins, allow_methods=["*"],
             allow_headers=_ALLOWED, expose_headers=_EXPOSED, max_age=86_400,
         )  # fmt: skip
+    app.router.routes.insert(0, OtherMethods(app.router.routes))
     for router in ROUTERS:
         app.include_router(router)
     return app

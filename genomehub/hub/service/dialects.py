@@ -1,5 +1,6 @@
 """Routes that speak a standard's own language for errors, instead of RFC 9457."""
 
+import logging
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -9,10 +10,12 @@ from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
 
 from genomehub.errors import GenomehubError, http_status
+from genomehub.hub.service.logs import FIELDS
 from genomehub.hub.service.refusals import note_refusal
 
 #: (request, status, the error or None for a malformed request, its sentence) -> answer
 Render = Callable[[Request, int, GenomehubError | None, str], Response]
+_log = logging.getLogger("genomehub.hub")
 _UNKNOWN = "the hub cannot answer now; its staff can see why in its log."
 
 
@@ -32,11 +35,13 @@ def dialect(render: Render) -> type[APIRoute]:
                     return render(request, 400, None, f"{place}: {first['msg']}.")
                 except GenomehubError as error:
                     status = http_status(error)
-                    if status < 500:  # the common handler notes the others
+                    if status < 500:
                         await run_in_threadpool(note_refusal, request, error)
-                    if status >= 500 and status != 503:
-                        raise
-                    return render(request, status, error, _UNKNOWN if status >= 500 else str(error))
+                        return render(request, status, error, str(error))
+                    if status != 503:
+                        raise  # the common handler notes it
+                    _log.error("%s", error, extra={FIELDS: {"request": request.state.request_id}})
+                    return render(request, status, error, _UNKNOWN)
 
             return handler
 

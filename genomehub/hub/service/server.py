@@ -25,6 +25,7 @@ from genomehub.hub.service import logs
 from genomehub.hub.service.context import open_hub
 from genomehub.hub.service.settings import FILE_VARIABLE, PREFIX, Settings, read_settings
 
+_END = b"\r\n\r\n"  # of headers
 #: Variable that names the folder where worker processes count together: requests, and tries.
 _MULTIPROCESS = "PROMETHEUS_MULTIPROC_DIR"
 _TRIES = "tries.sqlite"
@@ -40,6 +41,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._header_bytes = 0
+        self._last = b""  # of the headers so far
         self._in_headers = True  # or before them
         self._header_timer: asyncio.TimerHandle | None = None
         self._wait_for_headers()
@@ -50,10 +52,14 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         if self._in_headers:
-            self._header_bytes += len(data)
+            known = self._last + data
+            end = known.find(_END)
+            self._header_bytes += len(data) if end < 0 else end + len(_END) - len(self._last)
+            self._last = known[1 - len(_END) :]
+            if self._header_bytes > self.max_header_bytes:  # also where all of it came at once
+                self._refuse(431, f"the headers are larger than {self.max_header_bytes} bytes.")
+                return
         super().data_received(data)
-        if self._in_headers and self._header_bytes > self.max_header_bytes:
-            self._refuse(431, f"the headers are larger than {self.max_header_bytes} bytes.")
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -65,7 +71,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._in_headers = True
 
     def on_headers_complete(self) -> None:
-        self._in_headers, self._header_bytes = False, 0
+        self._in_headers, self._header_bytes, self._last = False, 0, b""
         self._headers_came()
         super().on_headers_complete()
 
@@ -81,12 +87,16 @@ class BoundedProtocol(HttpToolsProtocol):
     def _too_slow(self) -> None:
         self._refuse(408, f"the headers did not come within {self.idle_seconds:g} s.")
 
+    def send_400_response(self, msg: str) -> None:
+        """Say as a problem, too, that what came is no HTTP."""
+        self._refuse(400, "what came is no HTTP as it is spoken here.")
+
     def _refuse(self, status: int, sentence: str) -> None:
         self._headers_came()
         if self.transport.is_closing():
             return
         _log.warning("a connection was closed: %s", sentence)
-        phrase = {408: "Request Timeout", 431: "Request Header Fields Too Large"}[status]
+        phrase = {400: "Bad Request", 408: "Request Timeout", 431: "Request Header Fields Too Large"}[status]
         told = {"type": "about:blank", "title": phrase, "status": status, "detail": sentence}
         body = json.dumps(told).encode()
         head = (

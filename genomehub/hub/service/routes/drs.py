@@ -47,7 +47,7 @@ class Checksum(BaseModel):
     """Of the bytes of a blob; of a bundle over the sorted checksums of what it holds."""
 
     checksum: str
-    type: str = "sha-256"
+    type: Literal["sha-256", "md5"]
 
 
 class Authorizations(BaseModel):
@@ -359,7 +359,7 @@ def _object(hub: Hub, principal: Principal, id: str, expand: bool) -> DrsObject:
             updated_time=made,
             version=str(entry.version),
             mime_type=None if found.parts is not None else found.media_type,
-            checksums=[Checksum(checksum=found.sha256)],
+            checksums=_checksums(found),
             access_methods=None if whole else _methods(hub, found),
             contents=None if found.parts is None else [_content(hub, part, expand) for part in found.parts],
             description=entry.dataset.title if whole else None,
@@ -371,10 +371,6 @@ def _link(hub: Hub, principal: Principal, id: str, access_id: str) -> AccessURL:
     with hub.database.read() as session:
         entry = objects.find_entry(session, id)
         access = allowed(hub, session, principal, entry, id)
-        assert entry is not None, "the gate lets nobody read what is not there"
-        digest = entry.digest
-    objects.list_folders(hub.database, digest)
-    with hub.database.read() as session:
         found = _found(objects.Objects(session).find(id), id)
         if access_id != ACCESS or found.file is None:
             raise NotFoundError(f"{access_id[:40]!r}: no such way to this object; see its access_methods.")
@@ -392,20 +388,22 @@ def _how(hub: Hub, principal: Principal, id: str) -> Authorizations:
 
 
 def _require_see(hub: Hub, principal: Principal, id: str) -> None:
-    """Ask the gate whether the version that an object belongs to may be seen, and list its folders."""
+    """Ask the gate whether the version that an object belongs to may be seen."""
     with hub.database.read() as session:
         entry = objects.find_entry(session, id)
         dataset = None if entry is None else entry.dataset
         Gate(session, principal, hub.clock()).require(Action.SEE, dataset, id)
-        assert entry is not None, "the gate lets nobody see what is not there"
-        digest = entry.digest
-    objects.list_folders(hub.database, digest)
 
 
 def _found(found: objects.Object | None, id: str) -> objects.Object:
     if found is None:
         raise NotFoundError(f"{id[:80]!r}: no such data set. Look for it in the catalogue.")
     return found
+
+
+def _checksums(found: objects.Object) -> list[Checksum]:
+    made = [Checksum(checksum=found.sha256, type="sha-256")]
+    return made if found.md5 is None else [*made, Checksum(checksum=found.md5, type="md5")]
 
 
 def _methods(hub: Hub, found: objects.Object) -> list[AccessMethod]:

@@ -7,10 +7,10 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Path, Request, Response
 
 from genomehub.hub.access.principals import Principal
-from genomehub.hub.delivery.objects import Objects, find_entry, list_folders, parse_name
-from genomehub.hub.delivery.ranges import pieces
+from genomehub.hub.delivery.objects import Objects, find_entry, parse_name
+from genomehub.hub.delivery.ranges import body_of, content_range
 from genomehub.hub.delivery.regions import RangeError
-from genomehub.hub.delivery.spans import parse_span
+from genomehub.hub.delivery.spans import parse_spans
 from genomehub.hub.service.context import Hub
 from genomehub.hub.service.deliveries import allowed, cross_origin, links, opener, preflight, watched
 from genomehub.hub.service.dependencies import HubDependency, PrincipalDependency
@@ -20,14 +20,17 @@ router = APIRouter(prefix="/files", tags=["files"])
 
 _ANSWERS: dict[int | str, dict[str, object]] = {
     200: {"description": "the file", "content": {"application/octet-stream": {}}},
-    206: {"description": "the range", "content": {"application/octet-stream": {}}},
+    206: {
+        "description": "the range, or several ranges",
+        "content": {"application/octet-stream": {}, "multipart/byteranges": {}},
+    },
     401: {"description": "not logged in, or the link has ended"},
     403: {"description": "no permit"},
     404: {"description": "no such file"},
     416: {"description": "nothing of the range is there"},
 }
 IdPath = Annotated[str, Path(max_length=1000, description="identifier of a file, as DRS gives it")]
-RangeHeader = Annotated[str | None, Header(alias="range", max_length=1000)]
+RangeHeader = Annotated[str | None, Header(alias="range", max_length=4000)]
 IfRange = Annotated[str | None, Header(alias="if-range", max_length=200)]
 IfNoneMatch = Annotated[str | None, Header(alias="if-none-match", max_length=2000)]
 
@@ -118,9 +121,6 @@ def _answer(
     with contextlib.ExitStack() as stack:
         with hub.database.read() as session:
             access = allowed(hub, session, principal, find_entry(session, id), id)
-        parsed = parse_name(id)
-        if parsed is not None and parsed.member:
-            list_folders(hub.database, parsed.digest)
         with hub.database.read() as session:
             found = Objects(session).find(id)
             if found is None or found.file is None or found.parts is not None:
@@ -136,25 +136,24 @@ def _answer(
             return Response(status_code=304, headers=headers)
         usable = range if if_range in (None, headers["ETag"]) else None
         try:
-            span = None if usable is None else parse_span(usable, size)
+            spans = None if usable is None else parse_spans(usable, size)
         except RangeError as error:
             refused = problem(416, str(error))
             refused.headers["Content-Range"] = f"bytes */{size}"
             return refused
-        start, end = span or (0, size)
-        headers["Content-Length"] = str(end - start)
-        if span is not None:
-            headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
-        status = 200 if span is None else 206
+        body = body_of(spans or [(0, size)], size, media_type)
+        headers["Content-Length"] = str(body.n_bytes)
+        if spans is not None and len(spans) == 1:
+            headers["Content-Range"] = content_range(spans[0], size)
+        status = 200 if spans is None else 206
         if request.method == "HEAD":
-            return Response(status_code=status, headers=headers, media_type=media_type)
+            return Response(status_code=status, headers=headers, media_type=body.media_type)
         reader = opener(hub)(place)
         stack.callback(reader.close)
         if reader.size != size:
             return problem(503, "the file is not what was registered; tell the hub's staff.")
-        parts = pieces(reader, start, end)
-        detail = {"object": id, "start": start, "end": end}
+        detail = {"object": id, "ranges": [list(span) for span in body.spans]}
         return watched(
-            hub, access, parts, stack.pop_all().close, "download", detail,
-            status_code=status, headers=headers, media_type=media_type,
+            hub, access, body.pieces(reader), stack.pop_all().close, "download", detail,
+            status_code=status, headers=headers, media_type=body.media_type,
         )  # fmt: skip

@@ -150,6 +150,12 @@ def service_info(hub: HubDependency, datatype: DataTypePath, request: Request) -
     return JSONResponse(body, headers=cross_origin(request))
 
 
+@router.options("/{datatype}/service-info", status_code=204, responses={400: _ERRORS[400]})
+def may_ask_service_info(request: Request, datatype: DataTypePath) -> Response:
+    """Answer a browser that asks whether a page of another site may ask."""
+    return Response(status_code=204, headers=preflight(request))
+
+
 @router.get("/data/{key}/{name}", responses=_ERRORS, response_class=Response)
 def get_block(
     hub: HubDependency,
