@@ -117,8 +117,8 @@ class Reference:
         Otherwise each page is mapped when it is first touched, which for a whole genome is a million
         interruptions, and, if the files are not in memory yet, as many reads of a few kilobytes. Huge pages
         spare the processor walks through page tables. Needs Linux 5.14 for the one, a file system with large
-        folios (ext4 since 6.16, XFS) for the other; elsewhere nothing happens. Where a quarter of a large array
-        or more is cached in small pages, as a copied file is, it is read from the disk once more.
+        folios (ext4 since 6.16, XFS) for the other; elsewhere nothing happens. Where a quarter of a large
+        array or more is cached in small pages, as a copied file is, it is read from the disk once more.
         """
         for array in (self.bases.packed, self.seeds.buckets, self.seeds.entries):
             _map_now(array)
