@@ -10,11 +10,14 @@ import shlex
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 from typing import NamedTuple
 
 from aligner_commands import sources_digest
 
 _OURS = f"{shlex.quote(sys.executable)} -m genomehub"
+#: pysam's, which knows the newest model of indels.
+_BCFTOOLS = shlex.join([sys.executable, str(Path(__file__).with_name("pysam_bcftools.py"))])
 
 
 class Caller(NamedTuple):
@@ -22,7 +25,7 @@ class Caller(NamedTuple):
 
     programs : what must be on PATH
     call : makes ``{out}.vcf.gz`` and its index of ``{bam}`` within ``{bed}``; ``{fasta}`` has a .fai,
-        ``{reference}`` is our reference directory, ``{mpileup}`` what ``mpileup_options`` says
+        ``{reference}`` is our reference directory
     version : prints its version, as the last word
     least_quality : QUAL from which a record counts; 0: FILTER decides
     """
@@ -44,9 +47,9 @@ CALLERS = {
     ),
     "bcftools": Caller(
         ("bcftools",),
-        "bcftools mpileup {mpileup} -Ou -a AD,DP -f {fasta} -R {bed} {bam} | "
-        f"bcftools call -m -v -a GQ -Oz -o {{out}}.vcf.gz - && {_INDEX}",
-        "bcftools --version | sed -n '1s/^bcftools //p'",
+        f"{_BCFTOOLS} mpileup --indels-cns -Ou -a AD,DP -f {{fasta}} -R {{bed}} {{bam}} | "
+        f"{_BCFTOOLS} call -m -v -a GQ -Oz -o {{out}}.vcf.gz - && {_INDEX}",
+        f"{_BCFTOOLS} --version",
         20,
     ),
     "freebayes": Caller(
@@ -67,18 +70,9 @@ def why_not(name: str) -> str:
 
 
 @functools.cache
-def mpileup_options() -> str:
-    """The best indel model that the installed bcftools mpileup knows."""
-    usage = subprocess.run(["bcftools", "mpileup"], capture_output=True, text=True, check=False).stderr
-    return "--indels-cns" if "--indels-cns" in usage else "-X illumina"
-
-
-@functools.cache
 def identity(name: str) -> str:
     """Version of a caller, which tells whether a kept result is stale; ours with a digest of its sources."""
     command = ["bash", "-c", CALLERS[name].version]
     words = subprocess.run(command, capture_output=True, text=True, check=False).stdout.split()
     version = words[-1] if words else "unknown"
-    if name == OURS:
-        return f"{version}-{sources_digest()}"
-    return f"{version} {mpileup_options()}" if name == "bcftools" else version
+    return f"{version}-{sources_digest()}" if name == OURS else version

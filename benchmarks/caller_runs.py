@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from aligner_commands import sources_digest
-from caller_commands import CALLERS, OURS, identity, mpileup_options
+from caller_commands import CALLERS, OURS, identity
 from measure import measure, once
 
 #: Bases of the region that shows what start-up costs, and of the one that compiles our kernels before.
@@ -178,7 +178,7 @@ class CallerRuns:
         words = {"bam": self.bam, "bed": bed, "out": out, "fasta": self.genome.fasta.resolve(),
                  "reference": self.genome.reference.resolve()}  # fmt: skip
         quoted = {name: shlex.quote(str(path)) for name, path in words.items()}
-        script = CALLERS[caller].call.format(mpileup=mpileup_options(), **quoted)
+        script = CALLERS[caller].call.format(**quoted)
         return measure(script, out.with_name(f"{out.name}.log"))._asdict()
 
     def _depends(self, caller: str) -> dict[str, Any]:
