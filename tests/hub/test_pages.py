@@ -194,7 +194,7 @@ def test_dataset__links_to_formats_that_there_are(sqlite_world):
     client = browser(sqlite_world)
     page = client.get(f"/datasets/{sqlite_world.datasets['open-door']}").text
     links = set(re.findall(r'href="(/api/datasets/[^"]+format=[a-z.]+)"', page))
-    assert len(links) == 5
+    assert len(links) == 6
     for link in links:
         assert client.get(link, headers={"Accept": "*/*"}).status_code == 200, link
 
