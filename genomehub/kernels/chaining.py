@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from genomehub.kernels._jit import inline
-from genomehub.kernels.sorting import sort_runs, sort_words
+from genomehub.kernels.sorting import sort_spread, sort_words
 from genomehub.types import AlignmentScoring
 
 #: Bits of a hit: strand above, diagonal + BIAS, position of the seed on the read as aligned (lowest).
@@ -21,8 +21,8 @@ POSITION_BITS, STRAND_SHIFT = 12, 50
 #: Added to diagonals, which are negative for a read that hangs over the start of all.
 BIAS = 1 << 20
 _BELOW, _ABOVE = np.int64(-1), np.int64(1)
-#: Hits from which on they are sorted as runs of seeds.
-_MANY = 64
+#: More hits than this are sorted as words spread over the genome.
+_MANY = 32
 
 
 class ChainLimits(NamedTuple):
@@ -44,7 +44,7 @@ class Runs(NamedTuple):
     diagonal : (n,) int64, global position of the first base of the read as aligned, strand << 38 added
     begin, end : (n,) int32, from the first seed's start to the last seed's end on the read as aligned
     covered : (n,) int32, bases of the read in seeds; 0 once the run is taken
-    spare : (n,) uint64, for sorting
+    spare : (n,) uint64, and starts : (4 * n + 1,) int32, for sorting
     order : (n,) int32, runs that cover most first
     counts : (length of the read + 2,) int32, for sorting
     """
@@ -54,6 +54,7 @@ class Runs(NamedTuple):
     end: np.ndarray
     covered: np.ndarray
     spare: np.ndarray
+    starts: np.ndarray
     order: np.ndarray
     counts: np.ndarray
 
@@ -67,6 +68,7 @@ def room_for_runs(n, longest):
         np.empty(n, dtype=np.int32),
         np.empty(n, dtype=np.int32),
         np.empty(n, dtype=np.uint64),
+        np.empty(4 * n + 1, dtype=np.int32),
         np.empty(n, dtype=np.int32),
         np.empty(longest + 2, dtype=np.int32),
     )
@@ -114,13 +116,13 @@ def hit_position(hit):
 @inline
 def find_runs(hits, n, k, runs):
     """Sort ``hits[:n]`` and join those on one diagonal to runs; returns the number of runs."""
-    if n > 1 and hits[0] > hits[n - 1]:
-        # Seeds of a reverse read come last first: the worst case of insertion sort, and easily mended.
-        for i in range(n // 2):
-            hits[i], hits[n - 1 - i] = hits[n - 1 - i], hits[i]
     if n > _MANY:
-        sort_runs(hits, n, runs.spare)
+        sort_spread(hits, n, STRAND_SHIFT, runs.spare, runs.starts)
     else:
+        if n > 1 and hits[0] > hits[n - 1]:
+            # Seeds of a reverse read come last first: the worst case of insertion sort, and easily mended.
+            for i in range(n // 2):
+                hits[i], hits[n - 1 - i] = hits[n - 1 - i], hits[i]
         sort_words(hits, np.int64(0), n)
     n_runs = 0
     last = np.int64(-1)

@@ -98,58 +98,67 @@ def sort_words(words, begin, end):
 
 
 @inline
-def _merge(source, begin, middle, end, out):
-    """Merge two sorted stretches of ``source`` into the same span of ``out``; no branch on the data."""
-    i, j, at = begin, middle, begin
-    while i < middle and j < end:
-        a, b = source[i], source[j]
-        first = a <= b
-        out[at] = a if first else b
-        i += np.int64(first)
-        j += np.int64(not first)
-        at += 1
-    while i < middle:
-        out[at] = source[i]
-        i += 1
-        at += 1
-    while j < end:
-        out[at] = source[j]
-        j += 1
-        at += 1
+def _n_bits(word):
+    n = 0
+    while word > 0:
+        word >>= 1
+        n += 1
+    return n
 
 
 @inline
-def _run_from(words, begin, n):
-    """End of the ascending run that begins at ``begin``."""
-    end = begin + 1
-    while end < n and words[end - 1] <= words[end]:
-        end += 1
-    return end
+def _bucket(word, top, low, shift, half):
+    """The bucket of a word: those with bit ``top`` have a half of their own."""
+    below = word & ((np.uint64(1) << np.uint64(top)) - np.uint64(1))
+    return np.int64((below - low) >> shift) + np.int64(word >> np.uint64(top)) * half
 
 
 @inline
-def sort_runs(words, n, spare):
-    """Sort ``words[:n]`` that consist of ascending runs, as the hits of each seed do: merge neighbours.
+def sort_spread(words, n, top, spare, starts):
+    """Sort ``words[:n]`` that are spread evenly, as places in a genome are, on both sides of ``2 ** top``.
+
+    Each is put where it would stand if all were spread evenly, and insertion sort mends the rest; what falls
+    together all the same is sorted by itself first.
 
     Parameters
     ----------
-    words, spare : uint64, n and more; the result is in ``words``
+    words, spare : uint64, n and more, below 2 ** (top + 1); the result is in ``words``
+    starts : int32, 4 * n + 1 and more, to work with
 
     Notes
     -----
-    Cost        O(n log runs); half of what quicksort takes for 1,400 hits in 50 runs, as nothing is guessed
+    Cost        O(n) for words evenly spread: a quarter of what merging takes for 1,400 hits in 50 runs, a
+                fifth of quicksort; O(n log n) at worst
     """
-    source, out = words, spare
-    n_runs, n_passes = 2, 0
-    while n_runs > 1:
-        n_runs, begin = 0, 0
-        while begin < n:
-            middle = _run_from(source, begin, n)
-            end = _run_from(source, middle, n) if middle < n else n
-            _merge(source, begin, middle, end, out)
-            n_runs += 1
+    mask = (np.uint64(1) << np.uint64(top)) - np.uint64(1)
+    low, high = words[0] & mask, words[0] & mask
+    for i in range(n):
+        low, high = min(low, words[i] & mask), max(high, words[i] & mask)
+    bits = _n_bits(np.int64(n))
+    half = np.int64(1) << bits
+    shift = np.uint64(max(0, _n_bits(np.int64(high - low)) - bits))
+    starts[: 2 * half + 1] = 0
+    for i in range(n):
+        starts[_bucket(words[i], top, low, shift, half) + 1] += 1
+    most, total = np.int32(0), np.int32(0)
+    for b in range(1, 2 * half + 1):
+        most = max(most, starts[b])
+        total += starts[b]
+        starts[b] = total
+    for i in range(n):
+        b = _bucket(words[i], top, low, shift, half)
+        spare[starts[b]] = words[i]
+        starts[b] += 1
+    if most > _INSERTION_LIMIT:
+        begin = np.int64(0)
+        for b in range(2 * half):
+            end = np.int64(starts[b])
+            if end - begin > _INSERTION_LIMIT:
+                sort_words(spare, begin, end)
             begin = end
-        source, out = out, source
-        n_passes += 1
-    if n_passes & 1:
-        words[:n] = spare[:n]
+    for i in range(n):
+        word, j = spare[i], i
+        while j > 0 and words[j - 1] > word:
+            words[j] = words[j - 1]
+            j -= 1
+        words[j] = word

@@ -9,7 +9,7 @@ from plain import seeds as plain
 from genomehub.align.index import build_seed_index, seed_shape
 from genomehub.config import IndexConfig
 from genomehub.kernels.seeds import CHUNK, SeedShape, extract_syncmers, partner, seed_scratch
-from genomehub.kernels.sorting import sort_runs, sort_words
+from genomehub.kernels.sorting import sort_spread, sort_words
 
 sequences = st.lists(st.sampled_from([0, 1, 2, 3] * 8 + [4]), max_size=120)
 
@@ -99,10 +99,21 @@ def test_sort_words__long_and_hostile():
         assert np.array_equal(ours, np.sort(words.astype(np.uint64)))
 
 
-@settings(max_examples=60, deadline=None)
-@given(st.lists(st.lists(st.integers(0, 2**60), max_size=30), max_size=12))
-def test_sort_runs__as_sorted(runs):
-    values = [value for run in runs for value in sorted(run)]
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(
+        st.builds(
+            lambda top, base, near: (top << 50) + base + near,
+            st.integers(0, 1),
+            st.sampled_from([0, 5, 2**49]),  # many fall together, or into a few places far apart
+            st.one_of(st.integers(0, 40), st.integers(0, 2**48)),
+        ),
+        min_size=1,
+        max_size=200,
+    )
+)
+def test_sort_spread__as_sorted(values):
     words = np.array(values, np.uint64)
-    sort_runs(words, len(values), np.empty_like(words))
+    n = len(values)
+    sort_spread(words, n, 50, np.empty_like(words), np.full(4 * n + 1, 7, np.int32))
     assert words.tolist() == sorted(values)
