@@ -34,6 +34,8 @@ from genomehub.types import PackedReference
 _SLICE_BYTES = 2 << 20
 #: Spilled bytes above which a bin is split: bounds what one task holds and returns.
 _PART_BYTES = 256 << 20
+#: Bytes of a bin that are written at a time: of a large genome a batch leaves little for each bin.
+_WRITE_BYTES = 256 << 10
 #: Records that a task finishes, if one bin does not hold more.
 _RECORDS_PER_TASK = 50_000
 #: Bytes of the smallest spilled record: template, fixed part, a name of one byte.
@@ -136,7 +138,7 @@ class BinStore:
     def flush(self) -> None:
         """Write what is buffered."""
         for number, pieces in self._pieces.items():
-            with self.path(number).open("ab") as handle:
+            with self.path(number).open("ab", buffering=_WRITE_BYTES) as handle:
                 for piece in pieces:
                     handle.write(piece.data)
         self._pieces.clear()
