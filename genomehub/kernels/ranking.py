@@ -56,6 +56,8 @@ def _overlap(start_1, end_1, start_2, end_2, part):
 @inline
 def _same_place(alignments, a, b):
     """Whether two alignments of a read are one, by their spans of the reference and of the read."""
+    if alignments.ref_start[a] >= alignments.ref_end[b] or alignments.ref_start[b] >= alignments.ref_end[a]:
+        return False  # as nearly all
     if alignments.strand[a] != alignments.strand[b]:
         return False
     if not _overlap(
@@ -86,10 +88,11 @@ def share_the_read(alignments, a, b, length):
 
 
 @inline
-def _precedes(alignments, ties, is_alt, a, b):
-    alt_a, alt_b = is_alt[alignments.contig_index[a]], is_alt[alignments.contig_index[b]]
-    if alt_a != alt_b:
-        return alt_b
+def _precedes(alignments, ties, is_alt, has_alt, a, b):
+    if has_alt:
+        alt_a, alt_b = is_alt[alignments.contig_index[a]], is_alt[alignments.contig_index[b]]
+        if alt_a != alt_b:
+            return alt_b
     if alignments.score[a] != alignments.score[b]:
         return alignments.score[a] > alignments.score[b]
     return ties[a] < ties[b]
@@ -112,6 +115,7 @@ def rank_alignments(alignments, n_ends, first_template, is_alt, out):
     n_ranked : rows written
     """
     total = np.int64(0)
+    has_alt = is_alt.any()
     for read in range(alignments.offsets.size - 1):
         out.offsets[read] = total
         seed = mix(np.uint64(first_template + read // n_ends + 1))
@@ -121,15 +125,18 @@ def rank_alignments(alignments, n_ends, first_template, is_alt, out):
             if alignments.score[row] <= 0:
                 continue
             at = total
-            while at > out.offsets[read] and _precedes(alignments, out.ties, is_alt, row, out.rows[at - 1]):
+            while at > out.offsets[read] and _precedes(
+                alignments, out.ties, is_alt, has_alt, row, out.rows[at - 1]
+            ):
                 out.rows[at] = out.rows[at - 1]
                 at -= 1
             out.rows[at] = row
             total += 1
         total = _drop_repeats(alignments, out.rows, out.offsets[read], total)
         alt_start = total
-        while alt_start > out.offsets[read] and is_alt[alignments.contig_index[out.rows[alt_start - 1]]]:
-            alt_start -= 1
+        if has_alt:
+            while alt_start > out.offsets[read] and is_alt[alignments.contig_index[out.rows[alt_start - 1]]]:
+                alt_start -= 1
         out.alt_starts[read] = alt_start
     out.offsets[alignments.offsets.size - 1] = total
     return total
@@ -140,10 +147,10 @@ def _drop_repeats(alignments, rows, first, last):
     kept = first
     for i in range(first, last):
         row = rows[i]
-        repeated = False
         for j in range(first, kept):
-            repeated = repeated or _same_place(alignments, row, rows[j])
-        if not repeated:
+            if _same_place(alignments, row, rows[j]):
+                break
+        else:
             rows[kept] = row
             kept += 1
     return kept

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from genomehub.kernels import vectors as v
 from genomehub.kernels._jit import inline, kernel
 from genomehub.kernels.extension import read_window
 from genomehub.kernels.pairing import fragment_end, outer_distance
@@ -17,6 +18,7 @@ WORD = 8
 #: A diagonal needs so many votes: about 15 equal bases in a row, or more with mismatches between.
 _MIN_VOTES = 6
 _N_WORDS = 1 << (2 * WORD)
+_LANES = 32
 
 
 class Votes(NamedTuple):
@@ -25,13 +27,15 @@ class Votes(NamedTuple):
     head : (4 ** WORD,) int16, last position on the read of each word, -1 between searches
     before : (longest,) int16, the position before it that has the same word, -1 if none
     words : (longest,) int32, the word at each position of the read, -1 if it holds an N
-    diagonals : (longest + longest stretch,) int16, votes, 0 between searches
+    seen : (4 ** WORD / 64,) uint64, a bit for each word that ``head`` knows: small enough to stay near by
+    diagonals : (longest + longest stretch + 64,) int16, votes, 0 between searches
     window : (longest stretch + 64,) uint8, codes of the stretch
     """
 
     head: np.ndarray
     before: np.ndarray
     words: np.ndarray
+    seen: np.ndarray
     diagonals: np.ndarray
     window: np.ndarray
 
@@ -58,6 +62,22 @@ def _list_words(strands, begin, length, votes):
             votes.words[start] = word
             votes.before[start] = votes.head[word]
             votes.head[word] = start
+            votes.seen[word >> 6] |= np.uint64(1) << np.uint64(word & 63)
+
+
+@inline
+def _most_votes(diagonals, n):
+    """The first of ``diagonals[:n]`` with most votes, and these; zeros stand behind, a vector of them."""
+    best, most = np.int64(0), np.int16(0)
+    for d in range(0, n, _LANES):
+        votes = v.load(diagonals, d, _LANES)
+        more = v.mask_bits(v.greater(votes, v.splat(most, "i16", _LANES)))
+        while more != np.uint64(0):
+            at = d + np.int64(v.trailing_zeros(more))
+            more &= more - np.uint64(1)
+            if diagonals[at] > most:
+                best, most = at, diagonals[at]
+    return best, np.int64(most)
 
 
 @inline
@@ -79,19 +99,18 @@ def best_diagonal(strands, begin, length, n_window, votes):
     word, run = np.int64(0), np.int64(0)
     for i in range(n_window):
         word, run = _word_at(votes.window, np.int64(0), i, word, run)
-        if run >= WORD:
+        if run >= WORD and (votes.seen[word >> 6] >> np.uint64(word & 63)) & np.uint64(1):
             position = np.int64(votes.head[word])
             while position >= 0:
                 votes.diagonals[i - WORD + 1 - position + length] += 1
                 position = np.int64(votes.before[position])
-    best, most = np.int64(0), np.int64(0)
-    for d in range(length + n_window):
-        if votes.diagonals[d] > most:
-            best, most = np.int64(d), np.int64(votes.diagonals[d])
-        votes.diagonals[d] = 0
+    best, most = _most_votes(votes.diagonals, length + n_window)
+    votes.diagonals[: length + n_window] = 0
     for start in range(length - WORD + 1):
-        if votes.words[start] >= 0:
-            votes.head[votes.words[start]] = -1
+        word = np.int64(votes.words[start])
+        if word >= 0:
+            votes.head[word] = -1
+            votes.seen[word >> 6] = 0
     return best - length, most
 
 
@@ -147,6 +166,7 @@ def rescue_mates(alignments, ranking, strands, offsets, bases, limits, max_rescu
         np.full(_N_WORDS, -1, dtype=np.int16),
         np.empty(longest, dtype=np.int16),
         np.empty(longest, dtype=np.int32),
+        np.zeros(_N_WORDS // 64, dtype=np.uint64),
         np.zeros(longest + stretch + 64, dtype=np.int16),
         np.empty(stretch + 64, dtype=np.uint8),
     )

@@ -98,7 +98,7 @@ def votes_for(window, longest=150):
     codes = np.concatenate([window, np.zeros(64, np.uint8)])
     return Votes(
         np.full(4**8, -1, np.int16), np.empty(longest, np.int16), np.empty(longest, np.int32),
-        np.zeros(longest + codes.size + 64, np.int16), codes,
+        np.zeros(4**8 // 64, np.uint64), np.zeros(longest + codes.size + 64, np.int16), codes,
     )  # fmt: skip
 
 
