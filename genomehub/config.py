@@ -61,6 +61,7 @@ class AlignConfig:
     max_read_length : bp; longer reads are refused; at most 4095, as kernels keep places in a read in 12 bits
     max_frequency : a syncmer found at most so often is used as it is; a more frequent one needs its partner
     max_pair_frequency : a syncmer with its partner that is found more often is left for the second look
+    max_linked_frequency : a syncmer found more often is not looked up even with its partner
     rescue_frequency : the second look takes seeds, rarest first, up to this frequency
     rescue_fraction : a read gets a second look if less than this part of its seeds was used
     max_hits : bound on the placed seeds of one read
@@ -89,16 +90,17 @@ class AlignConfig:
     max_read_length: int = 1000
     max_frequency: int = 8
     max_pair_frequency: int = 40
-    rescue_frequency: int = 500
+    max_linked_frequency: int = 4000
+    rescue_frequency: int = 400
     rescue_fraction: float = 0.5
-    max_hits: int = 2000
+    max_hits: int = 1400
     max_candidates: int = 48
-    max_gapped: int = 12
+    max_gapped: int = 8
     min_chain_ratio: float = 0.3
     max_gap: int = 100
     narrow_band: int = 24
     unpaired_penalty: int = 17
-    max_rescues: int = 12
+    max_rescues: int = 8
     min_mates: int = 25
     default_insert_mean: float = 400.0
     default_insert_sd: float = 120.0

@@ -68,6 +68,7 @@ def chain_reads(
     seed_limits = SeedLimits(
         config.max_frequency,
         config.max_pair_frequency,
+        config.max_linked_frequency,
         config.rescue_frequency,
         config.rescue_fraction,
         max(config.max_hits, config.max_frequency, config.max_pair_frequency),  # room for one seed at least

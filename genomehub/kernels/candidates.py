@@ -49,6 +49,7 @@ class SeedLimits(NamedTuple):
 
     max_frequency: int
     max_pair_frequency: int
+    max_linked_frequency: int
     rescue_frequency: int
     rescue_fraction: float
     max_hits: int
@@ -145,7 +146,7 @@ def _frequent_seeds(index, shape, seeds, first, last, length, limits, links, hit
 
     Returns the number of hits and of seeds without.
     """
-    find_links(index.entries, seeds, first, last, shape, links)
+    find_links(index.entries, seeds, first, last, shape, limits.max_linked_frequency, links)
     skipped = ZERO
     for i in range(first, last):
         if seeds.frequency[i] <= 0:

@@ -173,8 +173,8 @@ def links_of_read(longest):
 
 
 @inline
-def find_links(entries, seeds, first, last, shape, links):
-    """Find the links of seeds whose frequency is above 0; the others get none.
+def find_links(entries, seeds, first, last, shape, max_frequency, links):
+    """Find the links of seeds of a frequency above 0 and up to ``max_frequency``; the others get none.
 
     All are searched for in step, so that memory answers many at a time: one after the other, each step of
     each search would wait for it.
@@ -184,7 +184,7 @@ def find_links(entries, seeds, first, last, shape, links):
         for side in range(2):
             row = 2 * (i - first) + side
             links.begin[row] = links.end[row] = seeds.end[i]
-            if seeds.frequency[i] <= 0:
+            if seeds.frequency[i] <= 0 or seeds.frequency[i] > max_frequency:
                 continue
             step = UPSTREAM if side else DOWNSTREAM
             bits = partner(seeds.hashes, seeds.places, first, last, i, step, shape)
@@ -193,6 +193,7 @@ def find_links(entries, seeds, first, last, shape, links):
             rest = entries[seeds.begin[i]] >> _REST_SHIFT
             links.word[row] = (rest << np.uint64(PARTNER_BITS)) | bits
             links.begin[row] = seeds.begin[i]
+            v.prefetch(entries, (seeds.begin[i] + seeds.end[i]) >> 1)
             links.active[n_active] = row
             n_active += 1
     _lower_bounds(entries, _PARTNER_SHIFT, links.word, links.begin, links.end, links.active, n_active)

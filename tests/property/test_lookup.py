@@ -129,7 +129,7 @@ def test_find_links__equals_plain(start, reverse):
     links = lookup.links_of_read(200)
     for row in range(2 * (last - first)):  # left by another read: what the seed's first entry would match
         links.word[row] = INDEX.entries[seeds.begin[first + row // 2]] >> np.uint64(33)
-    lookup.find_links(INDEX.entries, seeds, first, last, GENOME.shape, links)
+    lookup.find_links(INDEX.entries, seeds, first, last, GENOME.shape, 1 << 40, links)
     for i in range(first, last):
         own = [(e, entries[e] >> 33 & 0xFFFF) for e in range(seeds.begin[i], seeds.end[i])]
         for side, step in enumerate((1, -1)):
@@ -151,7 +151,7 @@ def test_narrow_spans__equals_plain(start, low, width, strand, side):
             seeds.begin[i] = seeds.end[i] = 0
         seeds.frequency[i] = seeds.end[i] - seeds.begin[i]
     links, spans = lookup.links_of_read(200), lookup.spans_of_read(200)
-    lookup.find_links(INDEX.entries, seeds, first, last, GENOME.shape, links)
+    lookup.find_links(INDEX.entries, seeds, first, last, GENOME.shape, 1 << 40, links)
     low, high = max(low, 0), max(low + width, 0)
     n = last - first
     for i in range(n):
