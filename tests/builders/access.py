@@ -1,8 +1,9 @@
 """People, studies and permits for tests of access: what a hub's world has, and everybody who may ask.
 
 populate(world)             studies, requests, one permit about the data set "side-door", people of all roles
+opened(world)               such a study again
 permit_state(world, state)  the member's permit for "open-door" and "back-room" in one of STATES
-waiting_extension(world)    another permit of the member's, that should hold longer
+waiting_extension(world, study)    another permit of the member's, that should hold longer
 probe                       a route that gives out data, through the gate as every one of them must
 """
 
@@ -42,22 +43,21 @@ def populate(world: World) -> dict[str, str]:
             ("member", Role.RESEARCHER, None), ("outsider", Role.RESEARCHER, None),
         ):  # fmt: skip
             _person(world, session, name, role, place)
-        study = make_study(session, world.people["member"], "A study", "", now)
-        session.add(models.StudyMember(study_id=study.id, person_id=world.people["colleague"], lead=False))
         side = _side_door(world, session, project)
         given = {
-            "study": study.uuid,
+            **_opened(world, session, side),
             "colleague": session.get_one(models.Person, world.people["colleague"]).uuid,
             "member": session.get_one(models.Person, world.people["member"]).uuid,
-            "invitation": invite(session, study, "researcher@hub.test", study.id, now).uuid,
             "token": str(tokens(session, world.people["researcher"], now)[0].id),
             "nothing": str(uuid.uuid4()),
-            "permit": _permit(world, session, study, side, "member").uuid,
-            **{
-                state: _request(world, session, study, [side], state).uuid for state in ("draft", "submitted")
-            },
         }
     return given | world.datasets
+
+
+def opened(world: World) -> dict[str, str]:
+    """Begin another study of the member's, with an invitation, requests and a permit; return identifiers."""
+    with world.hub.database.write() as session:
+        return _opened(world, session, world.dataset(session, "side-door"))
 
 
 def permit_state(world: World, state: str) -> None:
@@ -79,10 +79,10 @@ def permit_state(world: World, state: str) -> None:
                     permit.withdrawn_at = world.clock()
 
 
-def waiting_extension(world: World) -> str:
+def waiting_extension(world: World, study_uuid: str) -> str:
     """Give the member another permit for "side-door", and ask that it hold longer; return what is asked."""
     with world.hub.database.write() as session:
-        study = session.scalars(select(models.Study).where(models.Study.title == "A study")).one()
+        study = session.scalars(select(models.Study).where(models.Study.uuid == study_uuid)).one()
         permit = _permit(world, session, study, world.dataset(session, "side-door"), "member")
         extension = models.PermitExtension(
             uuid=str(uuid.uuid4()), permit_id=permit.id, until=permit.ends_at + timedelta(days=30),
@@ -91,6 +91,18 @@ def waiting_extension(world: World) -> str:
         )  # fmt: skip
         session.add(extension)
         return extension.uuid
+
+
+def _opened(world: World, session: Session, side: models.Dataset) -> dict[str, str]:
+    now = world.clock()
+    study = make_study(session, world.people["member"], "A study", "", now)
+    session.add(models.StudyMember(study_id=study.id, person_id=world.people["colleague"], lead=False))
+    return {
+        "study": study.uuid,
+        "invitation": invite(session, study, "researcher@hub.test", world.people["member"], now).uuid,
+        "permit": _permit(world, session, study, side, "member").uuid,
+        **{state: _request(world, session, study, [side], state).uuid for state in ("draft", "submitted")},
+    }
 
 
 def _person(world: World, session: Session, name: str, role: Role, project: models.Project | None) -> None:

@@ -107,6 +107,38 @@ def test_request__returned_refused(sqlite_world, server):
     assert server.letters[-1]["Subject"] == "[Test hub] Your request was refused"
 
 
+def test_invitation__is_sent_once_to_people_who_are_known(world, server):
+    mailing(world, server)
+    with world.hub.database.write() as session:
+        person(session, world, "colleague").language = "fr"
+    client = world.client("researcher")
+    study = client.post("/api/studies", json={"title": "Hearts", "summary": "Private"}).json()["uuid"]
+    for email in ("Colleague@hub.test", "colleague@hub.test", "auditor@hub.test", "nobody@else.test"):
+        assert client.post(f"/api/studies/{study}/invitations", json={"email": email}).status_code == 201
+    auditor = world.client("auditor")
+    (invitation,) = auditor.get("/api/account/invitations").json()
+    assert auditor.post(f"/api/account/invitations/{invitation['uuid']}/accept").status_code == 200
+    done = post(world)
+    assert (done.n_sent, done.n_dropped) == (1, 1), "who has accepted is not told any more"
+    (letter,) = server.letters
+    assert letter["To"] == "Colleague <colleague@hub.test>"
+    assert letter["Subject"] == "[Test hub] Une étude vous invite"
+    text = " ".join(letter.get_content().split())
+    assert "L’étude « Hearts » vous invite à la rejoindre, jusqu’au 28 décembre 2026." in text
+    assert "http://hub.test/fr/studies" in text
+    assert "Private" not in text
+
+
+def test_invitation__that_has_expired_is_not_sent(sqlite_world, server):
+    mailing(sqlite_world, server)
+    client = sqlite_world.client("researcher")
+    study = client.post("/api/studies", json={"title": "Hearts"}).json()["uuid"]
+    client.post(f"/api/studies/{study}/invitations", json={"email": "colleague@hub.test"})
+    sqlite_world.clock.turn(days=31)
+    assert post(sqlite_world).n_dropped == 1
+    assert server.letters == []
+
+
 def test_permit__withdrawn_changed_and_longer(sqlite_world, server):
     mailing(sqlite_world, server)
     permit = decide(sqlite_world, asked(sqlite_world))

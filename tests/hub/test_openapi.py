@@ -1,33 +1,35 @@
 """The description of the API is complete and true: schemathesis asks what it says, and more.
 
-Each operation is asked GENOMEHUB_OPENAPI_EXAMPLES times as a visitor and as somebody with every role; ``make
-openapi`` does so 500 times over a real port, on both databases.
+Each operation is asked 500 times on SQLite and 50 times on PostgreSQL, over a real port, by everybody
+(``builders/hub_questions.py``). ``make openapi`` asks 500 times on both.
 """
 
+import logging
 import os
+from collections.abc import Iterator
 
 import pytest
 import schemathesis
-from builders.hub_openapi import open_hub
-from hypothesis import HealthCheck, Phase, given, settings
-from schemathesis.checks import not_a_server_error
-from schemathesis.specs.openapi.checks import (
-    content_type_conformance,
-    response_headers_conformance,
-    response_schema_conformance,
-    status_code_conformance,
-)
+from builders import postgresql
+from builders.hub_openapi import Asked, open_hub
+from builders.hub_questions import ask
 
 from genomehub.hub.service.app import create_app
 from genomehub.hub.service.context import Hub
 from genomehub.hub.service.problems import MEDIA_TYPE
 from genomehub.hub.service.settings import Settings
 
-N_EXAMPLES = int(os.environ.get("GENOMEHUB_OPENAPI_EXAMPLES", "5"))
-CHECKS = (
-    not_a_server_error, status_code_conformance, content_type_conformance, response_headers_conformance,
-    response_schema_conformance,
-)  # fmt: skip
+#: Examples of each operation, by database; GENOMEHUB_OPENAPI_EXAMPLES is for all.
+N_EXAMPLES = {
+    database: int(os.environ.get("GENOMEHUB_OPENAPI_EXAMPLES", n))
+    for database, n in (("sqlite", 500), ("postgresql", 50))
+}
+#: Operations that no question here gets what it asks for from, and which tests do.
+ELSEWHERE = {
+    ("/api/datasets/{uuid}/publish", "post"),  # needs a complete description: test_datasets_api.py
+    ("/auth/callback", "get"),  # these need a login provider: test_login.py
+    ("/auth/login", "get"),
+}
 
 
 class _NoDatabase:
@@ -41,29 +43,23 @@ DOCUMENT = create_app(Hub(Settings(), _NoDatabase(), "x" * 32)).openapi()
 OPERATIONS = sorted((path, method) for path, operations in DOCUMENT["paths"].items() for method in operations)
 
 
-@pytest.fixture(scope="module")
-def hub(tmp_path_factory):
-    """The description of a served hub, and the token of somebody with every role."""
-    with open_hub(tmp_path_factory.mktemp("hub")) as (address, token):
-        yield schemathesis.openapi.from_url(f"{address}/openapi.json"), token
+@pytest.fixture(scope="module", params=list(N_EXAMPLES))
+def asked(request, tmp_path_factory) -> Iterator[tuple[Asked, object, int]]:
+    """A served hub, its description, and how many examples are made."""
+    url = None
+    if request.param == "postgresql":
+        url = postgresql.emptied(request.getfixturevalue("postgresql_url"))
+    logging.disable(logging.WARNING)  # pytest would keep a line for each of 50,000 requests
+    with open_hub(tmp_path_factory.mktemp("hub"), url) as hub:
+        yield hub, schemathesis.openapi.from_url(f"{hub.address}/openapi.json"), N_EXAMPLES[request.param]
+    logging.disable(logging.NOTSET)
 
 
-@pytest.mark.parametrize("person", ["visitor", "everything"])
 @pytest.mark.parametrize(("path", "method"), OPERATIONS)
-def test_operation__answers_as_described(hub, path, method, person):
-    schema, token = hub
-    headers = {"Authorization": f"Bearer {token}"} if person == "everything" else {}
-    operation = schema[path][method]
-
-    @given(case=operation.as_strategy())
-    @settings(
-        max_examples=N_EXAMPLES, deadline=None, derandomize=True, database=None,
-        phases=[Phase.explicit, Phase.generate], suppress_health_check=list(HealthCheck),
-    )  # fmt: skip
-    def ask(case):
-        case.call_and_validate(headers=headers, checks=CHECKS)
-
-    ask()
+def test_operation__answers_as_described(asked, path, method):
+    hub, schema, n_examples = asked
+    answers = ask(hub, schema[path][method], n_examples)
+    assert (answers.n_good > 0) is ((path, method) not in ELSEWHERE), f"good answers: {answers}"
 
 
 def operations():

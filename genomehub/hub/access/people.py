@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, TypedDict
 
 from sqlalchemy import Select, func, or_, select
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.orm import Session, joinedload, selectinload
 
 from genomehub.errors import ConflictError, InputError, NotAuthenticatedError, NotFoundError
 from genomehub.hub import models
@@ -229,7 +229,9 @@ def principal_of_token(session: Session, secret: str, now: datetime) -> Principa
     NotAuthenticatedError
         It is unknown, expired or revoked, or its person is disabled; which of these is not told.
     """
-    token = session.scalar(select(models.ApiToken).where(models.ApiToken.digest == digest_of(secret)))
+    whose = joinedload(models.ApiToken.person).joinedload(models.Person.roles)  # each request asks: one query
+    found = select(models.ApiToken).where(models.ApiToken.digest == digest_of(secret)).options(whose)
+    token = session.scalars(found).unique().one_or_none()
     if token is None or not token_holds(token, now) or token.person.disabled_at is not None:
         raise NotAuthenticatedError(
             "the token is unknown, expired or revoked. Make a new one: your account page."

@@ -25,6 +25,9 @@ _MEDIA_TYPES = {
     "vcf": "application/vnd.ga4gh.vcf", "gvcf": "application/vnd.ga4gh.vcf",
     "bcf": "application/vnd.ga4gh.bcf", "json": "application/json", "html": "text/html",
 }  # fmt: skip
+_OTHER = "application/octet-stream"
+#: All under which files are given out.
+MEDIA_TYPES = (*sorted(set(_MEDIA_TYPES.values())), _OTHER)
 #: What can be sliced by htsget, and in which format.
 READS = {"bam": "BAM", "cram": "CRAM"}
 VARIANTS = {"vcf": "VCF", "gvcf": "VCF", "bcf": "BCF"}
@@ -91,7 +94,7 @@ member='call_genotype/0.0')
 
 def media_type_of(kind: str) -> str:
     """Return the media type under which a kind of file is given out."""
-    return _MEDIA_TYPES.get(kind, "application/octet-stream")
+    return _MEDIA_TYPES.get(kind, _OTHER)
 
 
 def uri_of(hub: str, name: str) -> str:

@@ -57,10 +57,17 @@ class Occasions:
         kind = "extension-granted" if extension.state == "granted" else "extension-refused"
         self._tell(kind, _leads(extension.permit.study), extension.uuid)
 
-    def _tell(self, kind: str, people: Iterable[models.Person], about: str) -> None:
+    def study_invited(self, invitation: models.StudyInvitation) -> None:
+        """A study invites the people of an address. Nobody whom the hub does not know is written to."""
+        people = select(models.Person).where(models.Person.email == invitation.email)
+        self._tell("study-invites", self.session.scalars(people).all(), invitation.uuid, "invited")
+
+    def _tell(self, kind: str, people: Iterable[models.Person], about: str, mark: str | None = None) -> None:
+        """Tell people; ``mark`` is for what is told once only, however often it is done."""
         if self.on:
             told = [person for person in _once(people) if person.id != self.by.person_id]
-            put(self.session, kind, told, about, self.now.isoformat(timespec="seconds"), self.now)
+            mark = mark or self.now.isoformat(timespec="seconds")
+            put(self.session, kind, told, about, mark, self.now)
 
     def _stewards(self, datasets: Iterable[models.Dataset], study: models.Study) -> list[models.Person]:
         """Return who decides about any of the data sets, and is not in the study."""

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from genomehub.errors import NotFoundError
 from genomehub.hub import models
-from genomehub.hub.access import extensions, permits, requests
+from genomehub.hub.access import extensions, permits, requests, studies
 from genomehub.hub.access.gate import Gate
 from genomehub.hub.access.people import principal_of
 from genomehub.hub.access.permits import PermitState
@@ -65,6 +65,13 @@ LETTERS: dict[str, tuple[str, str]] = {
     "request-refused": (
         N_("Your request was refused"),
         N_("The request of your study “%(study)s” was refused. Read why:"),
+    ),
+    "study-invites": (
+        N_("A study invites you"),
+        N_(
+            "The study “%(study)s” invites you to join it, until %(day)s. Your studies, where you find the "
+            "invitation:"
+        ),
     ),
     "permit-ends": (
         N_("A permit ends on %(day)s"),
@@ -149,6 +156,14 @@ def _extension(session: Session, gate: Gate, notice: models.Notice, now: datetim
     return Subject(permit.study.title, f"/permits/{permit.uuid}", still, permit.ends_at)
 
 
+def _invitation(session: Session, gate: Gate, notice: models.Notice, now: datetime) -> Subject:
+    held = studies.open_invitations(session, now, email=notice.person.email)
+    invitation = next((one for one in held if one.uuid == notice.detail["about"]), None)
+    if invitation is None:
+        raise NotFoundError("the invitation was accepted or has expired, or the address is another one.")
+    return Subject(invitation.study.title, "/studies", True, invitation.expires_at)
+
+
 _FOUND: dict[str, Callable[[Session, Gate, models.Notice, datetime], Subject]] = {
-    "request": _request, "permit": _permit, "extension": _extension,
+    "request": _request, "permit": _permit, "extension": _extension, "study": _invitation,
 }  # fmt: skip

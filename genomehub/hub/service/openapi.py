@@ -102,6 +102,10 @@ def _complete(operation: dict[str, Any], names: bool, asks: bool) -> None:
     for status in statuses:
         answers.setdefault(str(status), {})
     for status, answer in answers.items():
+        content = answer.get("content", {})
+        plain = content.get("application/json")
+        if plain and any(kind.endswith("+json") and said == plain for kind, said in content.items()):
+            del content["application/json"]  # the framework adds it to what the route says itself
         if status.isdigit() and int(status) >= 400:
             answer.setdefault("description", MEANINGS.get(int(status), "An error."))
             answer["content"] = _error_content(answer.get("content", {}), int(status) in statuses)

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Path, Request, Response
 
 from genomehub.hub.access.principals import Principal
-from genomehub.hub.delivery.objects import Objects, find_entry, parse_name
+from genomehub.hub.delivery.objects import MEDIA_TYPES, Objects, find_entry, parse_name
 from genomehub.hub.delivery.ranges import body_of, content_range
 from genomehub.hub.delivery.regions import RangeError
 from genomehub.hub.delivery.spans import parse_spans
@@ -18,12 +18,10 @@ from genomehub.hub.service.problems import problem
 
 router = APIRouter(prefix="/files", tags=["files"])
 
+_FILE: dict[str, object] = {media_type: {} for media_type in MEDIA_TYPES}
 _ANSWERS: dict[int | str, dict[str, object]] = {
-    200: {"description": "the file", "content": {"application/octet-stream": {}}},
-    206: {
-        "description": "the range, or several ranges",
-        "content": {"application/octet-stream": {}, "multipart/byteranges": {}},
-    },
+    200: {"description": "the file", "content": _FILE},
+    206: {"description": "the range, or several ranges", "content": _FILE | {"multipart/byteranges": {}}},
     401: {"description": "not logged in, or the link has ended"},
     403: {"description": "no permit"},
     404: {"description": "no such file"},

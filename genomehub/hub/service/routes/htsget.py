@@ -34,7 +34,8 @@ from genomehub.hub.service.dependencies import HubDependency, PrincipalDependenc
 from genomehub.hub.service.dialects import dialect
 
 VERSION = "1.3.0"
-MEDIA_TYPE = f"application/vnd.ga4gh.htsget.v{VERSION}+json; charset=utf-8"
+_BARE_TYPE = f"application/vnd.ga4gh.htsget.v{VERSION}+json"
+MEDIA_TYPE = f"{_BARE_TYPE}; charset=utf-8"
 MAX_REGIONS = 2000
 _REGIONS_A_BLOCK = 50
 _FIELDS = {"QNAME", "FLAG", "RNAME", "POS", "MAPQ", "CIGAR", "RNEXT", "PNEXT", "TLEN", "SEQ", "QUAL"}
@@ -115,6 +116,9 @@ class Question(BaseModel):
 _ERRORS: dict[int | str, dict[str, Any]] = {
     status: {"model": FailureAnswer} for status in (400, 401, 403, 404, 413, 429, 503)
 }
+_TICKETS: dict[int | str, dict[str, Any]] = _ERRORS | {
+    200: {"content": {_BARE_TYPE: {"schema": {"$ref": "#/components/schemas/TicketAnswer"}}}}
+}
 DataTypePath = Annotated[tickets.DataType, Path(description="what is asked for")]
 IdPath = Annotated[
     str,
@@ -190,7 +194,7 @@ def may_fetch(request: Request, key: str, name: str) -> Response:
     return Response(status_code=204, headers=preflight(request))
 
 
-@router.get("/{datatype}/{id:path}", response_model=TicketAnswer, responses=_ERRORS)
+@router.get("/{datatype}/{id:path}", response_model=TicketAnswer, responses=_TICKETS)
 def get_ticket(
     hub: HubDependency,
     principal: PrincipalDependency,
@@ -216,7 +220,7 @@ def get_ticket(
     return _ticket(hub, principal, request, datatype, id, format, class_ is not None, asked, strict=False)
 
 
-@router.post("/{datatype}/{id:path}", response_model=TicketAnswer, responses=_ERRORS)
+@router.post("/{datatype}/{id:path}", response_model=TicketAnswer, responses=_TICKETS)
 def post_ticket(
     hub: HubDependency,
     principal: PrincipalDependency,

@@ -118,12 +118,16 @@ class WantedInvitation(BaseModel, extra="forbid"):
 
 @router.post("/api/studies/{uuid}/invitations", status_code=201, responses=problems(401, 403, 404, 409))
 def invite(hub: HubDependency, who: PersonDependency, uuid: Uuid, wanted: WantedInvitation) -> StudyAnswer:
-    """Invite an e-mail address. Whether somebody of it is here is not told; tell them to log in."""
+    """Invite an e-mail address. Whether somebody of it is here is not told; tell others to log in.
+
+    People whom the hub knows by this address get an e-mail, if it sends any.
+    """
     with hub.database.write() as session:
         study = studies.find_study(session, who, uuid)
         studies.require_lead(study, who)
         made = studies.invite(session, study, wanted.email, who.person_id or 0, hub.clock())
         hub.note(session, who, "study-invite", study=uuid, invitation=made.uuid)
+        hub.tell(session, who).study_invited(made)
         return _study(session, study, hub.clock())
 
 

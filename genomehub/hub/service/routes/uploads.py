@@ -291,7 +291,7 @@ def complete(
         time.sleep(0.1)
 
 
-@router.head("/{upload}/files/{file}", responses=_errors(412))
+@router.head("/{upload}/files/{file}", response_class=Response, responses=_errors(412))
 def how_much(
     hub: HubDependency,
     principal: PrincipalDependency,
