@@ -177,7 +177,7 @@ def tally(alignments, usable, quals, reference, window_start, settings, tables, 
     -----
     Reads may stick out of the window on both sides. SPANS is counted by its first and last rows, and summed
     up in the end.
-    Cost        O(bases), about 500 Mb/s
+    Cost        O(bases), about 300 Mb/s
     Plain twin  tests/plain/pileup.py
     """
     n = reference.size
