@@ -283,7 +283,7 @@ class CallConfig:
     low_mapping_quality: float = 30.0
     read_bias_share_snv: float = 0.25
     read_bias_share_indel: float = 0.25
-    read_bias_z: float = -3.5
+    read_bias_z: float = -4.5
     block_bands: tuple[int, ...] = (0, 1, 10, 20, 30, 40)
     partition_bp: int = 200_000
     padding_bp: int = 1_500

@@ -38,6 +38,9 @@ _STREAM_BYTES = 16 << 20
 #: Primary records as uncompressed BAM on standard output.
 _BRIDGE = "import sys, pysam; pysam.view(*sys.argv[1:], catch_stdout=False)"
 _UNKNOWN_CONTIG = re.compile(r"(?:fetch reference|populate reference|reference mismatch at) \"?([^\s\":]+)")
+#: htslib's input options for reads without tags: all fields of a record (bits 0 to 10) and its read group
+#: (12), and no NM and MD made up.
+_WITHOUT_TAGS = ("required_fields=0x17ff", "decode_md=0")
 _BRIDGE_OPTIONS = ("--no-PG", "-h", "-u", "-F", "0x900", "--input-fmt-option", "decode_md=0", "-o", "-")
 
 
@@ -48,6 +51,7 @@ class CramSource:
     ----------
     path : an existing file that starts with the letters CRAM
     fasta : the reference's FASTA, with .fai (and .gzi) beside it; None if only the header is wanted
+    tags : whether ``pieces`` give tags besides RG
 
     Raises
     ------
@@ -55,8 +59,9 @@ class CramSource:
         The end of the file is missing, or its header cannot be read.
     """
 
-    def __init__(self, path: Path, fasta: Path | None) -> None:
+    def __init__(self, path: Path, fasta: Path | None, tags: bool = True) -> None:
         self.path = path
+        self._options = None if tags else list(_WITHOUT_TAGS)
         self._fasta = fasta
         self._index: Path | None = None
         self._folder: Path | None = None
@@ -183,8 +188,9 @@ class CramSource:
         fasta = None if self._fasta is None else str(self._fasta)
         try:
             return pysam.AlignmentFile(
-                str(self.path), "rc", reference_filename=fasta, index_filename=index, check_sq=False
-            )
+                str(self.path), "rc", reference_filename=fasta, index_filename=index, check_sq=False,
+                format_options=self._options,
+            )  # fmt: skip
         except (OSError, ValueError) as error:
             raise InputError(f"{self.path}: cannot be opened as CRAM ({error}). {COPY_AGAIN}") from error
 

@@ -7,7 +7,8 @@ any of its fields is used, so that a damaged file ends in a status and not in fo
 
 import numpy as np
 
-from genomehub.kernels._jit import inline, kernel
+from genomehub.kernels._jit import borrowing, kernel
+from genomehub.kernels.vectors import load, load_word, store, store_word
 from genomehub.types import Base, CigarOp, Flag, Records
 
 #: What ``select_records`` found; anything but COMPLETE and BEYOND stops the reader with an error.
@@ -28,7 +29,8 @@ _UNPLACED = np.int64(1) << 62  # sorts after every contig
 _LAST_PLACE = (1 << 31) - 1  # of int32
 _UNMAPPED = np.uint16(Flag.UNMAPPED)  # Numba knows IntEnum, not IntFlag
 
-#: (256, 2) codes of the two bases in one byte of SEQ, high nibble first
+#: (256,) uint16, codes of the two bases in one byte of SEQ: in the low byte that of the high nibble, which
+#: comes first
 _PAIR_CODES = np.array(
     [
         [
@@ -38,35 +40,35 @@ _PAIR_CODES = np.array(
         for b in range(256)
     ],
     dtype=np.uint8,
-)
+) @ np.array([1, 256], dtype=np.uint16)  # fmt: skip
 
 
-@inline
+@borrowing
 def _u16(data, i):
     return np.int64(data[i]) | np.int64(data[i + 1]) << 8
 
 
-@inline
+@borrowing
 def _u32(data, i):
     return _u16(data, i) | _u16(data, i + 2) << 16
 
 
-@inline
+@borrowing
 def _i32(data, i):
     return np.int64(np.int32(_u32(data, i)))
 
 
-@inline
+@borrowing
 def _u64(data, i):
     return np.uint64(_u32(data, i)) | np.uint64(_u32(data, i + 4)) << np.uint64(32)
 
 
-@inline
+@borrowing
 def _consumes_reference(op):
     return op == CigarOp.M or op == CigarOp.D or op == CigarOp.N or op == CigarOp.EQ or op == CigarOp.X
 
 
-@inline
+@borrowing
 def _cigar_place(data, record):
     """(offset, operations) of a record's CIGAR; a long one lies in the CG:B,I tag (SAM 1.6, 4.2.2)."""
     offset = record + FIXED + np.int64(data[record + 12])
@@ -80,7 +82,7 @@ def _cigar_place(data, record):
     return offset, n_ops
 
 
-@inline
+@borrowing
 def tags_start(data, record):
     length = _u32(data, record + 20)
     return (
@@ -93,7 +95,7 @@ def tags_start(data, record):
     )
 
 
-@kernel
+@borrowing
 def tag_end(data, tag, end):
     """Offset after the tag at ``tag`` (two letters, type, value), or -1 if it does not fit before ``end``."""
     kind = data[tag + 2]
@@ -111,7 +113,7 @@ def tag_end(data, tag, end):
     return i if i <= end and i > tag + 3 else -1
 
 
-@inline
+@borrowing
 def _tag_width(kind):
     """Bytes of one value of a BAM tag type; 0 if there is no such type."""
     if kind == 65 or kind == 99 or kind == 67:  # A c C
@@ -123,7 +125,7 @@ def _tag_width(kind):
     return 0
 
 
-@kernel
+@borrowing
 def find_tag(data, start, end, first, second):
     """Offset of the tag named by two ASCII codes among ``data[start:end]``, or -1."""
     tag = start
@@ -134,7 +136,7 @@ def find_tag(data, start, end, first, second):
     return -1
 
 
-@kernel
+@borrowing
 def _integer_tag(data, tag):
     """Value of the integer tag at ``tag``; -1 if it is of another type."""
     kind, i = data[tag + 2], tag + 3
@@ -151,7 +153,7 @@ def _integer_tag(data, tag):
     return np.int64(-1)
 
 
-@inline
+@borrowing
 def is_malformed(data, record, n_contigs):
     size = _u32(data, record)
     contig = _i32(data, record + 4)
@@ -219,7 +221,7 @@ def select_records(data, contig_map, span, flags_off, min_mapping_quality, last_
     return offsets[:n].copy(), n_ops, n_bases, record, last_key, status
 
 
-@inline
+@borrowing
 def _is_wanted(data, record, cigar, n_ops, span, flags_off, min_mapping_quality):
     if (_u16(data, record + 18) & flags_off) != 0 or data[record + 13] < min_mapping_quality:
         return False
@@ -234,7 +236,7 @@ def _is_wanted(data, record, cigar, n_ops, span, flags_off, min_mapping_quality)
     return start < span[2] and start + length > span[1]
 
 
-@inline
+@borrowing
 def _aligned_length(data, cigar, n_ops):
     length = np.int64(0)
     for k in range(n_ops):
@@ -266,35 +268,54 @@ def decode_records(data, offsets, n_ops, n_bases, contig_map, group_ids, group_o
     Plain twin  tests/plain/decode.py
     """
     n = offsets.size
-    contig_index, start, end = np.empty(n, np.int32), np.empty(n, np.int32), np.empty(n, np.int32)
-    flag, mapping_quality = np.empty(n, np.uint16), np.empty(n, np.uint8)
-    cigars, cigar_offsets = np.empty(n_ops, np.uint32), np.zeros(n + 1, np.int64)
-    bases, quals = np.empty(n_bases, np.uint8), np.empty(n_bases, np.uint8)
-    base_offsets = np.zeros(n + 1, np.int64)
-    mate_contig_index, mate_start = np.empty(n, np.int32), np.empty(n, np.int32)
-    template_length, name_hash = np.empty(n, np.int32), np.empty(n, np.uint64)
-    read_group, edit_distance = np.empty(n, np.int16), np.empty(n, np.int32)
+    records = Records(
+        np.empty(n, np.int32), np.empty(n, np.int32), np.empty(n, np.int32), np.empty(n, np.uint16),
+        np.empty(n, np.uint8), np.empty(n_ops, np.uint32), np.zeros(n + 1, np.int64),
+        np.empty(n_bases, np.uint8), np.empty(n_bases, np.uint8), np.zeros(n + 1, np.int64),
+        np.empty(n, np.int32), np.empty(n, np.int32), np.empty(n, np.int32), np.empty(n, np.uint64),
+        np.empty(n, np.int16), np.empty(n, np.int32),
+    )  # fmt: skip
+    fault, faulty = _fill_records(data, offsets, contig_map, group_ids, group_offsets, records)
+    return (
+        Records(
+            records.contig_index, records.start, records.end, records.flag, records.mapping_quality,
+            records.cigars[: records.cigar_offsets[n]], records.cigar_offsets, records.bases, records.quals,
+            records.offsets, records.mate_contig_index, records.mate_start, records.template_length,
+            records.name_hash, records.read_group, records.edit_distance,
+        ),
+        fault,
+        faulty,
+    )  # fmt: skip
+
+
+@borrowing
+def _fill_records(data, offsets, contig_map, group_ids, group_offsets, records):
+    """Write the fields of the records at ``offsets``; return fault and faulty of decode_records."""
+    cigars, cigar_offsets, base_offsets = records.cigars, records.cigar_offsets, records.offsets
+    bases, quals = records.bases, records.quals
     fault, faulty = NO_FAULT, np.int64(-1)
-    for r in range(n):
+    for r in range(offsets.size):
         record = offsets[r]
         contig, mate = _i32(data, record + 4), _i32(data, record + 24)
-        contig_index[r] = contig_map[contig] if contig >= 0 else -1
-        mate_contig_index[r] = contig_map[mate] if 0 <= mate < contig_map.size else -1
-        start[r], mate_start[r] = _i32(data, record + 8), _i32(data, record + 28)
-        mapping_quality[r], flag[r] = data[record + 13], _u16(data, record + 18)
-        template_length[r] = _i32(data, record + 32)
-        name_hash[r] = fnv1a(data, record + FIXED, record + FIXED + np.int64(data[record + 12]) - 1)
+        start, flag = _i32(data, record + 8), _u16(data, record + 18)
+        records.contig_index[r] = contig_map[contig] if contig >= 0 else -1
+        records.mate_contig_index[r] = contig_map[mate] if 0 <= mate < contig_map.size else -1
+        records.start[r], records.mate_start[r] = start, _i32(data, record + 28)
+        records.mapping_quality[r], records.flag[r] = data[record + 13], flag
+        records.template_length[r] = _i32(data, record + 32)
+        name = record + FIXED
+        records.name_hash[r] = fnv1a(data, name, name + np.int64(data[record + 12]) - 1)
 
         offset, count = _cigar_place(data, record)
         cigar_offsets[r + 1] = _copy_cigar(data, offset, count, cigars, cigar_offsets[r])
-        operations = cigars[cigar_offsets[r] : cigar_offsets[r + 1]]
-        is_mapped = (flag[r] & _UNMAPPED) == 0
+        is_mapped = (flag & np.int64(_UNMAPPED)) == 0
         span = _aligned_length(data, offset, count) if is_mapped else np.int64(0)
-        end[r] = min(start[r] + span, _LAST_PLACE)
+        records.end[r] = min(start + span, _LAST_PLACE)
 
-        length = _u32(data, record + 20)
-        found = _cigar_fault(operations, length) if is_mapped else NO_FAULT
-        packed = record + FIXED + np.int64(data[record + 12]) + 4 * _u16(data, record + 16)
+        length, found = _u32(data, record + 20), NO_FAULT
+        if is_mapped:
+            found = _cigar_fault(cigars, cigar_offsets[r], cigar_offsets[r + 1], length)
+        packed = name + np.int64(data[record + 12]) + 4 * _u16(data, record + 16)
         base = base_offsets[r]
         base_offsets[r + 1] = base + length
         if _unpack_bases(data, packed, length, bases, base):
@@ -304,20 +325,11 @@ def decode_records(data, offsets, n_ops, n_bases, contig_map, group_ids, group_o
         _copy_quals(data, packed + (length + 1) // 2, length, quals, base)
 
         group, distance = _read_tags(data, record, group_ids, group_offsets)
-        read_group[r], edit_distance[r] = group, distance
-    cigars = cigars[: cigar_offsets[n]]
-    return (
-        Records(
-            contig_index, start, end, flag, mapping_quality, cigars, cigar_offsets, bases, quals,
-            base_offsets, mate_contig_index, mate_start, template_length, name_hash, read_group,
-            edit_distance,
-        ),
-        fault,
-        faulty,
-    )  # fmt: skip
+        records.read_group[r], records.edit_distance[r] = group, distance
+    return fault, faulty
 
 
-@inline
+@borrowing
 def _copy_cigar(data, source, n_ops, cigars, end):
     for k in range(n_ops):
         word = _u32(data, source + 4 * k)
@@ -327,19 +339,19 @@ def _copy_cigar(data, source, n_ops, cigars, end):
     return end
 
 
-@inline
-def _cigar_fault(operations, n_bases):
+@borrowing
+def _cigar_fault(cigars, first, last, n_bases):
     length = np.int64(0)
-    for word in operations:
-        op = word & 15
+    for k in range(first, last):
+        op = cigars[k] & 15
         if op > CigarOp.X:
             return CIGAR_OPERATION
         if op == CigarOp.M or op == CigarOp.I or op == CigarOp.S or op == CigarOp.EQ or op == CigarOp.X:
-            length += word >> 4
-    return NO_FAULT if n_bases == 0 or operations.size == 0 or length == n_bases else CIGAR_LENGTH
+            length += cigars[k] >> 4
+    return NO_FAULT if n_bases == 0 or first == last or length == n_bases else CIGAR_LENGTH
 
 
-@inline
+@borrowing
 def fnv1a(data, start, end):
     value = np.uint64(0xCBF29CE484222325)
     for i in range(start, end):
@@ -347,28 +359,35 @@ def fnv1a(data, start, end):
     return value
 
 
-@inline
+@borrowing
 def _unpack_bases(data, packed, length, bases, start):
-    seen = np.uint8(0)
+    seen = np.uint16(0)
     for k in range(length // 2):
-        pair = data[packed + k]
-        high, low = _PAIR_CODES[pair, 0], _PAIR_CODES[pair, 1]
-        seen |= high | low
-        bases[start + 2 * k], bases[start + 2 * k + 1] = high, low
+        pair = _PAIR_CODES[data[packed + k]]
+        seen |= pair
+        store_word(bases, start + 2 * k, pair)
     if length % 2 == 1:
-        high = _PAIR_CODES[data[packed + length // 2], 0]
-        seen |= high
-        bases[start + length - 1] = high
-    return (seen & _EQUALS) != 0
+        last = np.uint8(_PAIR_CODES[data[packed + length // 2]])
+        seen |= last
+        bases[start + length - 1] = last
+    return (seen & np.uint16(_EQUALS * 257)) != 0
 
 
-@inline
+@borrowing
 def _copy_quals(data, source, length, quals, start):
-    for k in range(length):
+    k = 0
+    while k + 32 <= length:
+        store(quals, start + k, load(data, source + k, 32))
+        k += 32
+    while k + 8 <= length:
+        store_word(quals, start + k, load_word(data, source + k, 8))
+        k += 8
+    while k < length:
         quals[start + k] = data[source + k]
+        k += 1
 
 
-@kernel
+@borrowing
 def _read_tags(data, record, group_ids, group_offsets):
     """(index of the read group, NM) of one record; -1 for what it does not say."""
     end = record + 4 + _u32(data, record)
@@ -386,7 +405,7 @@ def _read_tags(data, record, group_ids, group_offsets):
     return group, distance
 
 
-@kernel
+@borrowing
 def group_index(data, start, end, group_ids, group_offsets):
     for g in range(group_offsets.size - 1):
         first = group_offsets[g]
@@ -476,7 +495,7 @@ def index_chunks(data, section, start, end, min_shift, depth, is_csi):
     return chunks[:n]
 
 
-@inline
+@borrowing
 def _count_chunks(data, section, n_bins, head):
     i, total = section + 4, np.int64(0)
     for _ in range(n_bins):
@@ -486,13 +505,13 @@ def _count_chunks(data, section, n_bins, head):
     return total
 
 
-@inline
+@borrowing
 def _first_bin(level):
     """Number of the first bin of a level of the binning tree (level 0 is one bin)."""
     return ((np.int64(1) << (3 * level)) - 1) // 7
 
 
-@inline
+@borrowing
 def _bin_overlaps(number, start, end, min_shift, depth):
     level = 0
     while number >= _first_bin(level + 1):

@@ -7,12 +7,71 @@ the tables of ``variants.likelihoods``) and for the edges that an active region 
 
 import numpy as np
 
-from genomehub.kernels._jit import inline, kernel
+from genomehub.kernels._jit import borrowing, inline, kernel
+from genomehub.kernels.vectors import bit_and, equal, less, load, mask_bits, splat, trailing_zeros
 
 #: Longest unit looked for, bp.
 MAX_PERIOD = 8
 #: Repeats beyond this count as this many; the width of the tables.
 MAX_REPEATS = 20
+_LANES = 32  # bases that are compared at once
+_ABOVE = np.uint64(0xFFFFFFFF00000000)  # bits behind those of such a block
+
+
+@borrowing
+def _matches(codes, i, unit):
+    return codes[i] <= 3 and codes[i] == codes[i - unit]
+
+
+@borrowing
+def _block_matches(codes, at, stop, unit):
+    """Bit k says whether the base at + k is the one a unit before; bits behind ``stop`` are not set.
+
+    Bits behind the block are set if the sequence goes on: what matches there is not known.
+    """
+    here = load(codes, at, _LANES)
+    same = bit_and(equal(here, load(codes, at - unit, _LANES)), less(here, splat(4, "u8", _LANES)))
+    word = mask_bits(same)
+    if at + _LANES < stop:
+        return word | _ABOVE
+    return word & ((np.uint64(1) << np.uint64(stop - at)) - np.uint64(1))
+
+
+@borrowing
+def _next_run(codes, i, stop, unit, length):
+    """First base from i on where at least ``length`` bases in a row are those a unit before; stop if none.
+
+    Most sequence repeats nothing: blocks of it are dismissed with a few instructions.
+    """
+    while i < stop and i + _LANES <= codes.size:
+        runs, have = _block_matches(codes, i, stop, unit), 1
+        wanted = min(length, _LANES)
+        while have < wanted:
+            step = min(have, wanted - have)
+            runs &= runs >> np.uint64(step)
+            have += step
+        k = trailing_zeros(runs) if runs else np.uint64(_LANES)
+        if k >= np.uint64(_LANES):
+            i += _LANES
+            continue
+        i += np.int64(k)
+        end = _run_end(codes, i, stop, unit)
+        if end - i >= length:
+            return i
+        i = end
+    while i < stop:
+        end = _run_end(codes, i, stop, unit)
+        if end - i >= length:
+            return i
+        i = end + 1
+    return stop
+
+
+@borrowing
+def _run_end(codes, i, stop, unit):
+    while i < stop and _matches(codes, i, unit):
+        i += 1
+    return i
 
 
 @kernel
@@ -41,20 +100,15 @@ def tracts(codes, shortest):
     start = np.arange(n).astype(np.int32)
     end = start + np.int32(1)
     for unit in range(1, MAX_PERIOD + 1):
-        i = unit
+        i = _next_run(codes, unit, n, unit, shortest[unit] - unit)
         while i < n:
-            if codes[i] > 3 or codes[i] != codes[i - unit]:
-                i += 1
-                continue
-            first = i - unit
-            while i < n and codes[i] <= 3 and codes[i] == codes[i - unit]:
-                i += 1
-            if i - first >= shortest[unit]:
-                _claim(period, start, end, unit, first, i)
+            first, i = i - unit, _run_end(codes, i, n, unit)
+            _claim(period, start, end, unit, first, i)
+            i = _next_run(codes, i, n, unit, shortest[unit] - unit)
     return period, start, end
 
 
-@inline
+@borrowing
 def _claim(period, start, end, unit, first, last):
     for j in range(first, last):
         if period[j] == 0 or end[j] - start[j] < last - first:
@@ -132,28 +186,43 @@ def gap_costs(codes, offsets, open_table, extend_table, gap_open, gap_extend):
     -----
     Of all periods whose tract holds the base the cheapest opening counts, and its continuation with it.
     """
+    _price_gaps(codes, offsets, open_table, extend_table, _least_cheap(open_table), gap_open, gap_extend)
+
+
+@borrowing
+def _price_gaps(codes, offsets, open_table, extend_table, least, gap_open, gap_extend):
+    usual_open, usual_extend = open_table[1, 1], extend_table[1, 1]
     for r in range(offsets.size - 1):
         begin, stop = offsets[r], offsets[r + 1]
         for i in range(begin, stop):
-            gap_open[i] = open_table[1, 1]
-            gap_extend[i] = extend_table[1, 1]
+            gap_open[i] = usual_open
+            gap_extend[i] = usual_extend
         for unit in range(1, MAX_PERIOD + 1):
-            i = begin + unit
+            matching = (least[unit] - 1) * unit
+            i = _next_run(codes, min(begin + unit, stop), stop, unit, matching)
             while i < stop:
-                if codes[i] > 3 or codes[i] != codes[i - unit]:
-                    i += 1
-                    continue
-                first = i - unit
-                while i < stop and codes[i] <= 3 and codes[i] == codes[i - unit]:
-                    i += 1
+                first, i = i - unit, _run_end(codes, i, stop, unit)
                 repeats = min((i - first) // unit, MAX_REPEATS)
-                if repeats >= 2 and open_table[unit, repeats] < open_table[1, 1]:
+                if open_table[unit, repeats] < usual_open:
                     _cheapen(
                         gap_open, gap_extend, first, i, open_table[unit, repeats], extend_table[unit, repeats]
                     )
+                i = _next_run(codes, i, stop, unit, matching)
 
 
 @inline
+def _least_cheap(open_table):
+    """Fewest repeats, at least 2, of each unit that make a gap cheaper than outside of any; else one more
+    than the table holds."""
+    least = np.empty(MAX_PERIOD + 1, dtype=np.int64)
+    for unit in range(1, MAX_PERIOD + 1):
+        least[unit] = 2
+        while least[unit] <= MAX_REPEATS and open_table[unit, least[unit]] >= open_table[1, 1]:
+            least[unit] += 1
+    return least
+
+
+@borrowing
 def _cheapen(gap_open, gap_extend, first, last, opening, extension):
     for j in range(first, last):
         if opening < gap_open[j]:

@@ -107,7 +107,7 @@ class CallTask:
 def _open(reference: str, alignments: str, identity: str) -> tuple[Reference, AlignmentReader]:
     """Open once per process: readers keep no position, so threads share them."""
     opened = Reference.open(reference)
-    return opened, AlignmentReader(alignments, opened)
+    return opened, AlignmentReader(alignments, opened, edit_distances=False)
 
 
 def call(
@@ -152,7 +152,7 @@ def call(
         if path is not None:
             require_writable_parent(path)
     _refuse_to_replace(Path(output))
-    with AlignmentReader(alignments, reference) as reader:
+    with AlignmentReader(alignments, reference, edit_distances=False) as reader:
         name, groups = choose_sample(reader, sample)
         plan = plan_call(scope or CallScope(), reference, reader, groups, config)
         ploidies = plan.ploidies.map

@@ -8,25 +8,22 @@ import numpy as np
 
 from genomehub.config import CallConfig
 from genomehub.kernels import regions as kernels
+from genomehub.kernels.confidence import supported_rows
 from genomehub.kernels.pileup import CLIPS, DELETION_END, DELETIONS, INSERTIONS, SPANS, Pileup
 from genomehub.variants.pileup import Window, substitution_likelihoods
 
 
 def active_substitutions(pileup: Pileup, window: Window, config: CallConfig) -> np.ndarray:
     """Return (n_rows,) bool: one other base has support, and a heterozygote is as likely as an error."""
-    counts = pileup.bases.sum(axis=1)
-    known = window.reference <= 3
-    others = counts.copy()
-    rows = np.flatnonzero(known)
-    others[rows, window.reference[rows]] = 0
-    support = others.max(axis=1)
-    likelihood = pileup.log10_likelihood
+    active = supported_rows(pileup.bases, window.reference, config.min_support, config.min_support_fraction)
+    rows = np.flatnonzero(active)
+    likelihood = pileup.log10_likelihood[rows]
     gain = np.maximum(likelihood[:, 1], likelihood[:, 2]) - likelihood[:, 0]
     if config.ploidy > 2:
-        of_pool = substitution_likelihoods(pileup, window, config.ploidy)
+        of_pool = substitution_likelihoods(pileup, window, config.ploidy)[rows]
         gain = np.maximum(gain, of_pool.max(axis=1) - of_pool[:, 0])
-    enough = support >= np.maximum(config.min_support, config.min_support_fraction * counts.sum(axis=1))
-    return known & enough & (gain > config.activity_log10)
+    active[rows] = gain > config.activity_log10
+    return active
 
 
 def active_indels(pileup: Pileup, config: CallConfig) -> np.ndarray:

@@ -19,6 +19,7 @@ from genomehub.variants.genotypes import (
     Called,
     Evidence,
     allele_texts,
+    as_text,
     called_likelihoods,
     phred_likelihoods,
 )
@@ -30,7 +31,6 @@ FILTERS = ("LowQual", "LowDepth", "StrandBias", "LowMQ", "ReadBias", "HighDepth"
 MAX_RUN = 100
 #: Repeats of a unit are counted to so many, in so many bp of the reference behind POS.
 MAX_UNITS, _REPEAT_REACH = 1000, 1000
-_LETTERS = np.array(list("ACGTNN"))
 
 
 def filter_descriptions(config: CallConfig) -> dict[str, str]:
@@ -258,7 +258,7 @@ def tandem_repeats(texts: np.ndarray, row: np.ndarray, window: Window) -> dict[s
     for i in np.flatnonzero(is_indel(texts) & (lengths[:, 0] <= MAX_UNITS)).tolist():
         alleles = [text for text in texts[i].tolist() if text]
         codes = window.reference[row[i] + 1 : row[i] + 1 + _REPEAT_REACH]
-        found = repeat_units(alleles, "".join(_LETTERS[codes]))
+        found = repeat_units(alleles, as_text(codes))
         if found is not None:
             is_repeat[i], unit[i] = True, found[0]
             units[i, : len(alleles)] = found[1]

@@ -18,7 +18,7 @@ from genomehub.variants.likelihoods import indel_prior_table
 from genomehub.variants.pileup import Window
 from genomehub.variants.ploidy import DIPLOID, genotype_numbers, genotype_table
 
-_LETTERS = np.array(list("ACGTNN"))
+_LETTERS = np.frombuffer(b"ACGTNN", dtype=np.uint8)
 _MAX_PL = 9999
 _MAX_QUALITY = 9999.0
 
@@ -219,19 +219,20 @@ def allele_texts(called: Called, events: Events, haplotypes: Haplotypes, window:
     texts = np.full(called.events.shape, "", dtype=np.dtypes.StringDType())
     for i, (site, alleles) in enumerate(zip(called.sites, called.events, strict=True)):
         row, length = events.row[site[1]], _ref_length(events, alleles)
-        reference = _text(window.reference[row : row + length])
+        reference = as_text(window.reference[row : row + length])
         texts[i, 0] = reference
         for k, e in enumerate(alleles[1:], start=1):
             if e >= 0:
-                alt = _text(haplotypes.sequences[events.alt_begin[e] : events.alt_end[e]])
+                alt = as_text(haplotypes.sequences[events.alt_begin[e] : events.alt_end[e]])
                 texts[i, k] = alt + reference[events.ref_length[e] :]
             elif e == STAR:
                 texts[i, k] = "*"
     return texts
 
 
-def _text(codes: np.ndarray) -> str:
-    return "".join(_LETTERS[codes])
+def as_text(codes: np.ndarray) -> str:
+    """Return the letters of codes of Base."""
+    return _LETTERS[codes].tobytes().decode()
 
 
 def called_likelihoods(called: Called) -> np.ndarray:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from genomehub.config import CallConfig
+from genomehub.kernels import confidence as confidence_kernels
 from genomehub.kernels import pileup as kernels
 from genomehub.kernels import repeats
 from genomehub.kernels.pileup import MAX_QUALITY, N_COUNTS, Alignments, Pileup
@@ -86,9 +87,12 @@ def overlapping_mates(records: Records, usable: np.ndarray) -> np.ndarray:
 
 
 def quality_tables() -> np.ndarray:
-    """Return (3, MAX_QUALITY + 1) float64: log10 P(base) if it matches, if it mismatches, of a het."""
+    """Return (8 * (MAX_QUALITY + 1),) float64, by quality log10 P(base | 0/0, 0/1, 1/1) and 0 of a base that
+    matches, then of one that does not, as kernels.pileup.tally adds them."""
     error = np.minimum(10.0 ** (-0.1 * np.arange(MAX_QUALITY + 1)), 0.75)
-    return np.log10(np.stack([1 - error, error / 3, 0.5 * (1 - error) + 0.5 * error / 3]))
+    right, wrong, either = np.log10(np.stack([1 - error, error / 3, 0.5 * (1 - error) + 0.5 * error / 3]))
+    nothing = np.zeros_like(error)
+    return np.stack([right, either, wrong, nothing, wrong, either, right, nothing], axis=1).ravel()
 
 
 def as_alignments(records: Records) -> Alignments:
@@ -109,7 +113,7 @@ def tally_window(
     longest = int((records.end - records.start)[usable].max(initial=0))
     kernels.mate_overlaps(alignments, pairs, max(1, longest), quals)
     n = window.reference.size
-    pileup = Pileup(np.zeros((n, 2, 4), np.int32), np.zeros((n, 3)), np.zeros((N_COUNTS, n + 1), np.int32))
+    pileup = Pileup(np.zeros((n, 2, 4), np.int32), np.zeros((n, 4)), np.zeros((N_COUNTS, n + 1), np.int32))
     settings = np.array([config.min_base_quality, config.min_clip_length], dtype=np.int64)
     tables = quality_tables()
     kernels.tally(alignments, usable, quals, window.reference, window.start, settings, tables, pileup)
@@ -132,25 +136,16 @@ class ReferenceConfidence(NamedTuple):
     covered: np.ndarray
 
 
-def spanning_reads(pileup: Pileup, first: np.ndarray, last: np.ndarray) -> np.ndarray:
-    """Return how many reads cover rows ``first`` to ``last`` (inclusive) wholly; spans must be short.
-
-    Reads that cover ``first`` less those that end before ``last`` is over: exact unless a read lies wholly
-    inside the span.
-    """
-    ended = np.concatenate([[0], np.cumsum(pileup.counts[kernels.ENDS])])  # ended[i]: reads with end <= i - 1
-    return np.maximum(pileup.counts[kernels.SPANS, first] - (ended[last + 1] - ended[first + 1]), 0)
-
-
 def substitution_likelihoods(pileup: Pileup, window: Window, ploidy: int) -> np.ndarray:
-    """Return (n_rows, ploidy + 1) float64: log10 likelihoods of 0, 1 ... all chromosomes with another base.
+    """Return (n_rows, at least ploidy + 1) float64: log10 likelihoods of 0, 1 ... all chromosomes with
+    another base; further columns mean nothing.
 
     One and two chromosomes have their own counters. Of more, a base that matches counts for its chance to be
     drawn (base qualities beside that are neglected), another likewise, which needs no counter of its own.
     """
     exact = pileup.log10_likelihood
     if ploidy <= 2:
-        return exact if ploidy == 2 else exact[:, ::2]
+        return exact if ploidy == 2 else np.ascontiguousarray(exact[:, :3:2])
     counts = pileup.bases.sum(axis=1)
     same = np.zeros(counts.shape[0])
     rows = np.flatnonzero(window.reference <= 3)
@@ -158,38 +153,26 @@ def substitution_likelihoods(pileup: Pileup, window: Window, ploidy: int) -> np.
     other = counts.sum(axis=1) - same
     copies = np.arange(1, ploidy)
     some = np.outer(same, np.log10(1 - copies / ploidy)) + np.outer(other, np.log10(copies / ploidy))
-    return np.concatenate([exact[:, :1], some, exact[:, 2:]], axis=1)
+    return np.concatenate([exact[:, :1], some, exact[:, 2:3]], axis=1)
 
 
-def _indel_likelihoods(with_indel: np.ndarray, without: np.ndarray, ploidy: int) -> np.ndarray:
-    """Likewise of an indel, over those of none: from reads that show one, and reads that show none."""
-
-    def over_reference(share: float) -> np.ndarray:
-        drawn = np.log10(share)
-        return without * np.log10(1 - share) + with_indel * (drawn - _INDEL_ERROR_LOG10)
-
-    some = [over_reference(copies / ploidy) for copies in range(1, ploidy)]
-    return np.stack([np.zeros(without.size), *some, 2 * over_reference(0.5)], axis=1)
+def _indel_weights(ploidy: int) -> np.ndarray:
+    """Return (ploidy + 1, 2) float64: what a read that shows no indel, and one that shows one, adds to the
+    log10 likelihood of 0, 1 ... all chromosomes with an indel, over that of none."""
+    shares = np.arange(1, ploidy) / ploidy
+    some = np.log10(np.stack([1 - shares, shares], axis=1)) - [0, _INDEL_ERROR_LOG10]
+    half = np.log10(0.5)
+    return np.concatenate([[[0, 0]], some, [[2 * half, 2 * (half - _INDEL_ERROR_LOG10)]]])
 
 
 def reference_confidence(pileup: Pileup, window: Window, config: CallConfig) -> ReferenceConfidence:
     """Compare 0/0 with one chromosome that has a substitution, or an indel, and take the less sure."""
-    n = window.reference.size
-    first = np.maximum(window.tract_start - 1, 0)
-    last = np.minimum(window.tract_end, n - 1)
-    counts = pileup.counts[:, :n]
-    with_indel = counts[kernels.DELETED] + counts[kernels.INSERTIONS] + counts[kernels.DELETIONS]
-    without = np.maximum(spanning_reads(pileup, first, last) - with_indel, 0)
-    indel = _indel_likelihoods(with_indel, without, config.ploidy)
     substitution = substitution_likelihoods(pileup, window, config.ploidy)
-    substitution = substitution - substitution[:, :1]
-    use_indel = indel[:, 1] > substitution[:, 1]
-    relative = np.where(use_indel[:, None], indel, substitution)
-    phred = -10.0 * (relative - relative.max(axis=1, keepdims=True))
-    likelihood = np.minimum(np.rint(phred), _MAX_PL).astype(np.int32)
-    quality = np.clip(np.rint(-10.0 * relative[:, 1]), 0, config.max_genotype_quality).astype(np.int32)
-    depth = pileup.bases.sum(axis=(1, 2), dtype=np.int32) + counts[kernels.DELETED]
-    covered = (counts[kernels.SPANS] > 0) & (window.reference <= 3)
+    confidence, likelihood, depth = confidence_kernels.reference_likelihoods(
+        pileup, substitution, _indel_weights(config.ploidy), window.tract_start, window.tract_end, _MAX_PL
+    )
+    quality = np.clip(np.rint(confidence), 0, config.max_genotype_quality).astype(np.int32)
+    covered = (pileup.counts[kernels.SPANS, :-1] > 0) & (window.reference <= 3)
     return ReferenceConfidence(quality, likelihood, depth, covered)
 
 

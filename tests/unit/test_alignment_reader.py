@@ -143,6 +143,20 @@ def test_cram__equals_pysam(tmp_path, reference, prefix, piece_reads, monkeypatc
         assert sum(len(part.start) for part in reader.unplaced()) == 30
 
 
+def test_cram__without_edit_distances(tmp_path, reference):
+    """All else is the same, read groups too."""
+    cram = build.write_cram(tmp_path / "reads.cram", *cram_reads(SEQUENCES), reference)
+    everything = Interval(0, 0, 120_000)
+    with AlignmentReader(cram, reference) as reader:
+        whole = reader.fetch(everything)
+    with AlignmentReader(cram, reference, edit_distances=False) as reader:
+        found = reader.fetch(everything)
+    assert (found.edit_distance == -1).all()
+    assert (whole.edit_distance >= 0).any()
+    for name in set(whole._fields) - {"edit_distance"}:
+        assert np.array_equal(getattr(found, name), getattr(whole, name)), name
+
+
 def cram_reads(sequences):
     """Header and reads that CRAM can hold: of known read groups, unpaired."""
     head = build.header(sequences)
