@@ -10,6 +10,7 @@ import numpy as np
 
 from genomehub.kernels._jit import inline, kernel
 from genomehub.kernels.chaining import (
+    ChainLimits,
     Runs,
     chain_hits,
     hit_diagonal,
@@ -20,7 +21,10 @@ from genomehub.kernels.chaining import (
 from genomehub.kernels.lookup import (
     OPEN,
     TILE,
+    Genome,
     Links,
+    OrientedReads,
+    Seeds,
     Settled,
     Spans,
     find_links,
@@ -37,6 +41,7 @@ from genomehub.kernels.lookup import (
     want_span,
 )
 from genomehub.kernels.seeds import ZERO, seed_scratch
+from genomehub.types import AlignmentScoring
 
 _FORWARD, _REVERSE, _EITHER = np.int64(0), np.int64(1), np.int64(2)  # strands of hits that are wanted
 _SLACK = 64  # bp that indels may shift a read beside its mate
@@ -68,6 +73,32 @@ class Beside(NamedTuple):
     strand: int
     low: int
     high: int
+
+
+class Batch(NamedTuple):
+    """What all reads of a batch are looked up with.
+
+    reads : OrientedReads; genome : Genome; scoring : AlignmentScoring
+    needed : probes that must agree, by length of the read (lookup.probes_needed)
+    seed_limits, chain_limits : SeedLimits, ChainLimits
+    reach : MateReach
+    """
+
+    reads: OrientedReads
+    genome: Genome
+    scoring: AlignmentScoring
+    needed: np.ndarray
+    seed_limits: SeedLimits
+    chain_limits: ChainLimits
+    reach: MateReach
+
+
+class Tile(NamedTuple):
+    """Reads that are looked up together, from read ``first`` on: their seeds, and which are settled."""
+
+    first: int
+    seeds: Seeds
+    settled: Settled
 
 
 class Work(NamedTuple):
@@ -190,22 +221,22 @@ def _second_look(index, shape, seeds, first, last, length, limits, links, hits, 
 
 
 @inline
-def _place_of_mate(reads, mate, genome, needed, seeds, settled, slot, limits, work, out, scratch):
+def _place_of_mate(batch, tile, mate, work, out, scratch):
     """Strand and diagonal of a mate that its probes settle, or whose rare seeds make one sure chain.
 
-    ``slot`` is the mate's in the tile. The strand is -1 if its place is not known. What stands in ``out``
-    from ``scratch`` on is written over.
+    The strand is -1 if its place is not known. What stands in ``out`` from ``scratch`` on is written over.
     """
+    slot, seeds, settled, genome = mate - tile.first, tile.seeds, tile.settled, batch.genome
     if settled.n_agreeing[slot] > 0:
         return place_of_diagonal(hit_diagonal(settled.hit[slot]))
     first, last = seeds.offsets[slot], seeds.offsets[slot + 1]
-    length = reads.offsets[mate + 1] - reads.offsets[mate]
+    length = batch.reads.offsets[mate + 1] - batch.reads.offsets[mate]
     k = genome.shape.k
     n_hits, _, n_sure, _ = _rare_seeds(
-        genome.index, genome.shape, seeds, first, last, length, limits[0], work.mate_hits
+        genome.index, genome.shape, seeds, first, last, length, batch.seed_limits, work.mate_hits
     )
-    if n_sure >= needed[length]:
-        found = chain_hits(work.mate_hits, n_hits, k, length, limits[1], work.runs, out, scratch)
+    if n_sure >= batch.needed[length]:
+        found = chain_hits(work.mate_hits, n_hits, k, length, batch.chain_limits, work.runs, out, scratch)
         if found == 1:
             return np.int64(out.strand[scratch]), out.diagonal[scratch]
     return np.int64(-1), ZERO
@@ -263,7 +294,7 @@ def _unused_fraction(seeds, first, last, k, length):
 
 
 @inline
-def _chain_read(reads, read, genome, scoring, needed, seeds, settled, tile, limits, reach, work, out, slot):
+def _chain_read(batch, tile, read, work, out, slot):
     """Candidates of a read that its probes do not settle, and its part in seeds too frequent to be used.
 
     Frequent seeds say nothing new where the rare ones are enough to make every place that lacks them no
@@ -271,20 +302,22 @@ def _chain_read(reads, read, genome, scoring, needed, seeds, settled, tile, limi
     too many places, what lies beside a mate whose place is known is looked for first: the pair will stand
     there, and what is unused of the seeds keeps its quality modest.
     """
+    reads, genome, seeds = batch.reads, batch.genome, tile.seeds
     index, shape = genome.index, genome.shape
     length = reads.offsets[read + 1] - reads.offsets[read]
-    first, last = seeds.offsets[read - tile], seeds.offsets[read - tile + 1]
-    seed_limits, chain_limits = limits
+    first, last = seeds.offsets[read - tile.first], seeds.offsets[read - tile.first + 1]
+    seed_limits, chain_limits = batch.seed_limits, batch.chain_limits
     hits, runs, links, window = work.hits, work.runs, work.links, work.window
     n_hits, skipped, n_sure, widest = _rare_seeds(index, shape, seeds, first, last, length, seed_limits, hits)
-    is_sure = n_sure >= needed[length]
+    is_sure = n_sure >= batch.needed[length]
     if skipped == 0 or is_sure:
         found = chain_hits(hits, n_hits, shape.k, length, chain_limits, runs, out, slot)
         strand, diagonal, anchor = np.int64(out.strand[slot]), out.diagonal[slot], np.int64(out.anchor[slot])
         if skipped == 0:
             return found, 0.0
         if not is_on_alt(genome, diagonal, anchor) and (
-            widest <= OPEN or follows(reads, read, strand, diagonal, anchor, genome.bases, scoring, window)
+            widest <= OPEN
+            or follows(reads, read, strand, diagonal, anchor, genome.bases, batch.scoring, window)
         ):
             return found, 0.0
     n_hits, skipped = _frequent_seeds(
@@ -292,14 +325,12 @@ def _chain_read(reads, read, genome, scoring, needed, seeds, settled, tile, limi
     )
     if last - first - skipped < seed_limits.rescue_fraction * (last - first):
         n_before = n_hits
-        if reach.high > 0:
+        if batch.reach.high > 0:
             mate = read ^ 1
-            strand, diagonal = _place_of_mate(
-                reads, mate, genome, needed, seeds, settled, mate - tile, limits, work, out, slot
-            )
+            strand, diagonal = _place_of_mate(batch, tile, mate, work, out, slot)
             if strand >= 0:
                 mate_length = reads.offsets[mate + 1] - reads.offsets[mate]
-                beside = _beside(strand, diagonal, mate_length, length, reach)
+                beside = _beside(strand, diagonal, mate_length, length, batch.reach)
                 n_hits = _look_beside(
                     index.entries, shape, seeds, first, last, length, seed_limits, work, beside, hits, n_hits
                 )
@@ -341,24 +372,23 @@ def find_candidates(reads, genome, scoring, seed_limits, chain_limits, reach, lo
         spans_of_read(longest),
         window,
     )
-    limits = (seed_limits, chain_limits)
     scratch = seed_scratch(longest)
     needed = probes_needed(longest, scoring)
+    batch = Batch(reads, genome, scoring, needed, seed_limits, chain_limits, reach)
     slot = ZERO
-    for tile in range(0, n_reads, TILE):
-        tile_end = min(tile + TILE, n_reads)
-        look_up_tile(reads, tile, tile_end, genome, scoring, needed, scratch, seeds, settled)
-        for read in range(tile, tile_end):
+    for first in range(0, n_reads, TILE):
+        last = min(first + TILE, n_reads)
+        look_up_tile(reads, first, last, genome, scoring, needed, scratch, seeds, settled)
+        tile = Tile(first, seeds, settled)
+        for read in range(first, last):
             out.offsets[read] = slot
-            n_agreeing = settled.n_agreeing[read - tile]
+            n_agreeing = settled.n_agreeing[read - first]
             if n_agreeing > 0:
-                put_candidate(settled.hit[read - tile], n_agreeing * genome.shape.k, out, slot)
+                put_candidate(settled.hit[read - first], n_agreeing * genome.shape.k, out, slot)
                 slot += 1
                 unused[read] = 0.0
                 continue
-            found, unused[read] = _chain_read(
-                reads, read, genome, scoring, needed, seeds, settled, tile, limits, reach, work, out, slot
-            )
+            found, unused[read] = _chain_read(batch, tile, read, work, out, slot)
             slot += found
     out.offsets[n_reads] = slot
     return slot
