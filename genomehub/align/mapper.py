@@ -48,7 +48,7 @@ def estimate_insert_sizes(
         return model_of(np.empty(0, dtype=np.int64), config)
     batch, index, bases = frozen(batch), frozen(index), frozen(bases)
     reads, alignments, _, unused = _align(batch, index, bases, config, NO_MATES)
-    ranked = rank(alignments, 2, batch.first_template, bases.is_alt)
+    ranked = rank(alignments, reads.offsets, 2, batch.first_template, bases.is_alt)
     parts = find_parts(alignments, ranked, reads)
     choice = choose(alignments, ranked, parts, reads, unused, None, config)
     return insert_sizes(alignments, choice, reads, config)
@@ -83,14 +83,16 @@ def map_batch(
     if batch.n_ends == 2:
         reach = MateReach(insert_sizes.low, insert_sizes.high)
     reads, alignments, cigars, unused = _align(batch, index, bases, config, reach)
-    ranked = rank(alignments, batch.n_ends, batch.first_template, bases.is_alt)
+    ranked = rank(alignments, reads.offsets, batch.n_ends, batch.first_template, bases.is_alt)
     limits = None
     if batch.n_ends == 2:
         limits = pair_limits(insert_sizes, config)
         before = alignments
         alignments, cigars = rescue_mates(alignments, cigars, ranked, reads, bases, limits, config)
         if alignments is not before:
-            ranked = rank(alignments, batch.n_ends, batch.first_template, bases.is_alt)
+            ranked = rank(
+                alignments, reads.offsets, 2, batch.first_template, bases.is_alt, earlier=(before, ranked)
+            )
     parts = find_parts(alignments, ranked, reads)
     choice = choose(alignments, ranked, parts, reads, unused, limits, config)
     rows = report(alignments, ranked, parts, choice, reads, unused, config)

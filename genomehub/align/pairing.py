@@ -20,16 +20,31 @@ _SURE, _FARTHEST = 20, 10_000
 _OUTLIER_RANGES, _PROPER_RANGES, _PROPER_DEVIATIONS = 2.0, 3.0, 4.0
 
 
-def rank(alignments: Alignments, n_ends: int, first_template: int, is_alt: np.ndarray) -> Ranking:
-    """Distinct alignments of each read, best first, those on ALT contigs (``is_alt``) last."""
+def rank(
+    alignments: Alignments,
+    offsets: np.ndarray,
+    n_ends: int,
+    first_template: int,
+    is_alt: np.ndarray,
+    earlier: tuple[Alignments, Ranking] | None = None,
+) -> Ranking:
+    """Distinct alignments of each read, best first, those on ALT contigs (``is_alt``) last.
+
+    offsets : (n_reads + 1,) int64, of the reads
+    earlier : the alignments to which some were added, and their ranking: the other reads keep theirs
+    """
     n = alignments.score.size
     out = Ranking(
         np.empty(alignments.offsets.size, dtype=np.int64),
         np.empty(alignments.offsets.size - 1, dtype=np.int64),
         np.empty(n, dtype=np.int32),
+        np.empty(n, dtype=np.int64),
         np.empty(n, dtype=np.uint64),
     )
-    ranking.rank_alignments(alignments, n_ends, first_template, is_alt, out)
+    old_offsets, before = np.empty(0, dtype=np.int64), out
+    if earlier is not None:
+        old_offsets, before = earlier[0].offsets, earlier[1]
+    ranking.rank_alignments(alignments, offsets, n_ends, first_template, is_alt, old_offsets, before, out)
     return out
 
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from genomehub.kernels import vectors as v
 from genomehub.kernels._jit import inline, kernel
 from genomehub.kernels.chaining import (
     ChainLimits,
@@ -47,6 +48,7 @@ _FORWARD, _REVERSE, _EITHER = np.int64(0), np.int64(1), np.int64(2)  # strands o
 _SLACK = 64  # bp that indels may shift a read beside its mate
 #: Mismatches that make a place no rival: 3 x 5 points of score are a mapping quality of 60 and more.
 _SURE_SEEDS = 3.0
+_ENTRIES_OF_LINE = np.int64(8)  # that the processor reads at a time
 
 
 class SeedLimits(NamedTuple):
@@ -124,6 +126,14 @@ def _emit(entries, begin, end, place, k, length, wanted, hits, n_hits):
 
 
 @inline
+def _ask_for(entries, begin, end):
+    """Ask for the memory of entries."""
+    for e in range(begin, end, _ENTRIES_OF_LINE):
+        v.prefetch(entries, e)
+    v.prefetch(entries, max(begin, end - 1))
+
+
+@inline
 def _n_linked(links, i):
     return links.end[2 * i] - links.begin[2 * i] + links.end[2 * i + 1] - links.begin[2 * i + 1]
 
@@ -198,8 +208,24 @@ def _frequent_seeds(index, shape, seeds, first, last, length, limits, links, hit
 
 
 @inline
+def _ask_for_skipped(index, seeds, first, last, limits, links):
+    """Ask for the entries of the skipped seeds that the second look may read."""
+    n = ZERO
+    for i in range(first, last):
+        if not 0 < seeds.frequency[i] <= limits.rescue_frequency or n > limits.max_hits:
+            continue
+        n += seeds.frequency[i]
+        if _n_linked(links, i - first) == 0:
+            _ask_for(index.entries, seeds.begin[i], seeds.end[i])
+            continue
+        for row in range(2 * (i - first), 2 * (i - first) + 2):
+            _ask_for(index.entries, links.begin[row], links.end[row])
+
+
+@inline
 def _second_look(index, shape, seeds, first, last, length, limits, links, hits, n_hits):
     """Add the hits of skipped seeds, rarest first, up to rescue_frequency and max_hits."""
+    _ask_for_skipped(index, seeds, first, last, limits, links)
     while True:
         rarest = np.int64(-1)
         for i in range(first, last):
@@ -212,12 +238,11 @@ def _second_look(index, shape, seeds, first, last, length, limits, links, hits, 
         place = seeds.places[rarest]
         if _n_linked(links, rarest - first) > 0:
             n_hits = _emit_linked(index.entries, links, rarest - first, place, shape.k, length, hits, n_hits)
+            seeds.frequency[rarest] = 0
         else:
             begin, end = seeds.begin[rarest], seeds.end[rarest]
             n_hits = _emit(index.entries, begin, end, place, shape.k, length, _EITHER, hits, n_hits)
             seeds.frequency[rarest] = -1
-            continue
-        seeds.frequency[rarest] = 0
 
 
 @inline

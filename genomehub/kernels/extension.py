@@ -60,14 +60,12 @@ def orient(bases, offsets, out):
 @inline
 def contig_at(bases, position):
     """Index of the contig whose bases or preceding padding hold a global position."""
-    low, high = np.int64(0), np.int64(bases.contig_offsets.size - 1)
-    while low < high:
-        middle = (low + high + 1) >> 1
-        if bases.contig_offsets[middle] <= position:
-            low = middle
-        else:
-            high = middle - 1
-    return low
+    contig, n = np.int64(0), np.int64(bases.contig_offsets.size)
+    while n > 1:
+        half = n >> 1
+        contig += half * np.int64(bases.contig_offsets[contig + half] <= position)  # no branch to mispredict
+        n -= half
+    return contig
 
 
 @inline

@@ -16,7 +16,7 @@ import numpy as np
 
 from genomehub.kernels._jit import borrowing, inline
 from genomehub.kernels.mapq import pair_quality, single_quality, with_pair
-from genomehub.kernels.ranking import share_the_read
+from genomehub.kernels.ranking import fragment_end, share_the_read
 from genomehub.kernels.seeds import mix
 
 
@@ -48,14 +48,6 @@ class Choice(NamedTuple):
     mapping_quality: np.ndarray
     second_score: np.ndarray
     proper: np.ndarray
-
-
-@inline
-def fragment_end(alignments, row, length):
-    """Global position of the read's 5' end, clips counted: start of a forward read, end of a reverse one."""
-    if alignments.strand[row]:
-        return alignments.ref_end[row] + (length - alignments.query_end[row])
-    return alignments.ref_start[row] - alignments.query_start[row]
 
 
 @inline
@@ -113,7 +105,25 @@ def judge_alone(alignments, ranking, read, row, last, length, unused, scoring):
 
 
 @inline
-def _best_pair(alignments, ranking, read, lengths, limits, match):
+def may_face(alignments, ranking, i, j, limits):
+    """Whether ranked rows ``i`` and ``j`` of two mates face each other within the bounds of a proper pair."""
+    if not limits.low <= ranking.ends[i] + ranking.ends[j] <= limits.high:
+        return False  # as nearly all
+    a, b = ranking.rows[i], ranking.rows[j]
+    same_contig = alignments.contig_index[a] == alignments.contig_index[b]
+    return same_contig and alignments.strand[a] != alignments.strand[b]
+
+
+@inline
+def _points(alignments, ranking, i, j, limits, match):
+    """Score of ranked rows ``i`` and ``j`` as a pair, not rounded."""
+    distance = ranking.ends[i] + ranking.ends[j]
+    a, b = ranking.rows[i], ranking.rows[j]
+    return alignments.score[a] + alignments.score[b] + distance_score(distance, limits, match)
+
+
+@inline
+def _best_pair(alignments, ranking, read, limits, match):
     """Best and second-best combination of the mates ``read`` and ``read + 1`` on the primary assembly.
 
     Returns
@@ -124,14 +134,12 @@ def _best_pair(alignments, ranking, read, lengths, limits, match):
     row_1, row_2 = np.int32(-1), np.int32(-1)
     best, second, best_tie = np.int64(-1), np.int64(-1), np.uint64(0)
     for i in range(ranking.offsets[read], ranking.alt_starts[read]):
-        a = ranking.rows[i]
         for j in range(ranking.offsets[read + 1], ranking.alt_starts[read + 1]):
-            b = ranking.rows[j]
-            distance = outer_distance(alignments, a, lengths[0], b, lengths[1])
-            if distance < limits.low or distance > limits.high:
+            if not may_face(alignments, ranking, i, j, limits):
                 continue
-            points = alignments.score[a] + alignments.score[b] + distance_score(distance, limits, match)
+            points = _points(alignments, ranking, i, j, limits, match)
             points = max(np.int64(math.floor(points + 0.499)), np.int64(0))
+            a, b = ranking.rows[i], ranking.rows[j]
             tie = mix(ranking.ties[a] + np.uint64(3) * ranking.ties[b])
             if points > best or (points == best and tie < best_tie):
                 second = best
@@ -142,20 +150,16 @@ def _best_pair(alignments, ranking, read, lengths, limits, match):
 
 
 @inline
-def _count_near(alignments, ranking, read, lengths, limits, match, second, near, best_1, best_2):
+def _count_near(alignments, ranking, read, limits, match, second, near, best_1, best_2):
     """Combinations, other than the best, that come within ``near`` of the second-best."""
     n = 0
     for i in range(ranking.offsets[read], ranking.alt_starts[read]):
-        a = ranking.rows[i]
         for j in range(ranking.offsets[read + 1], ranking.alt_starts[read + 1]):
-            b = ranking.rows[j]
-            if a == best_1 and b == best_2:
+            if not may_face(alignments, ranking, i, j, limits):
                 continue
-            distance = outer_distance(alignments, a, lengths[0], b, lengths[1])
-            if distance < limits.low or distance > limits.high:
+            if ranking.rows[i] == best_1 and ranking.rows[j] == best_2:
                 continue
-            points = alignments.score[a] + alignments.score[b] + distance_score(distance, limits, match)
-            if second - math.floor(points + 0.499) <= near:
+            if second - math.floor(_points(alignments, ranking, i, j, limits, match) + 0.499) <= near:
                 n += 1
     return n
 
@@ -234,7 +238,7 @@ def _settle_together(alignments, ranking, read, lengths, unused, scoring, limits
     Alone they lose the penalty for not being a pair; the runner-up that the best combination is measured by
     is the better of that and the second-best combination. Returns whether the pair stands.
     """
-    row_1, row_2, best, second = _best_pair(alignments, ranking, read, lengths, limits, scoring.match)
+    row_1, row_2, best, second = _best_pair(alignments, ranking, read, limits, scoring.match)
     if row_1 < 0:
         return False
     score_1, score_2 = np.int64(alignments.score[row_1]), np.int64(alignments.score[row_2])
@@ -248,9 +252,7 @@ def _settle_together(alignments, ranking, read, lengths, unused, scoring, limits
     n_near = 0
     if second >= 0:
         near = _near(scoring)
-        n_near = _count_near(
-            alignments, ranking, read, lengths, limits, scoring.match, second, near, row_1, row_2
-        )
+        n_near = _count_near(alignments, ranking, read, limits, scoring.match, second, near, row_1, row_2)
     quality = pair_quality(best, max(second, alone), n_near, unused[read], unused[read + 1], scoring.match)
     _settle_pair(alignments, ranking, read, lengths, (row_1, row_2), quality, unused, scoring, out)
     return True

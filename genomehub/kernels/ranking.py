@@ -25,12 +25,15 @@ class Ranking(NamedTuple):
     offsets : (n_reads + 1,) int64, starts in rows
     alt_starts : (n_reads,) int64, where the read's rows on ALT contigs start
     rows : (n,) int32, rows of Alignments
-    ties : (n_alignments,) uint64, the hash that breaks ties, by row of Alignments
+    ends : (n,) int64, the fragment's end (fragment_end) at each of them, negative on the forward strand: the
+        sum of two mates' is their outer distance if they face each other
+    ties : (n_alignments,) uint64, the hash that breaks ties, by row of Alignments; only ranked ones have it
     """
 
     offsets: np.ndarray
     alt_starts: np.ndarray
     rows: np.ndarray
+    ends: np.ndarray
     ties: np.ndarray
 
 
@@ -47,6 +50,14 @@ class Parts(NamedTuple):
 
 
 @inline
+def fragment_end(alignments, row, length):
+    """Global position of the read's 5' end, clips counted: start of a forward read, end of a reverse one."""
+    if alignments.strand[row]:
+        return alignments.ref_end[row] + (length - alignments.query_end[row])
+    return alignments.ref_start[row] - alignments.query_start[row]
+
+
+@inline
 def _overlap(start_1, end_1, start_2, end_2, part):
     """Whether two spans share more than ``part`` of the shorter one."""
     shared = min(end_1, end_2) - max(start_1, start_2)
@@ -56,8 +67,6 @@ def _overlap(start_1, end_1, start_2, end_2, part):
 @inline
 def _same_place(alignments, a, b):
     """Whether two alignments of a read are one, by their spans of the reference and of the read."""
-    if alignments.ref_start[a] >= alignments.ref_end[b] or alignments.ref_start[b] >= alignments.ref_end[a]:
-        return False  # as nearly all
     if alignments.strand[a] != alignments.strand[b]:
         return False
     if not _overlap(
@@ -98,16 +107,62 @@ def _precedes(alignments, ties, is_alt, has_alt, a, b):
     return ties[a] < ties[b]
 
 
+@inline
+def _rank_read(alignments, read, length, seed, is_alt, has_alt, first, out):
+    """Rank the alignments of one read from ``first`` of the ranked rows on; returns where they end."""
+    total = first
+    for row in range(alignments.offsets[read], alignments.offsets[read + 1]):
+        place = (np.uint64(alignments.ref_start[row]) << np.uint64(1)) | np.uint64(alignments.strand[row])
+        out.ties[row] = mix(place ^ seed)
+        if alignments.score[row] <= 0:
+            continue
+        at = total
+        while at > first and _precedes(alignments, out.ties, is_alt, has_alt, row, out.rows[at - 1]):
+            out.rows[at] = out.rows[at - 1]
+            at -= 1
+        out.rows[at] = row
+        total += 1
+    reach = length
+    for i in range(first, total):
+        row = out.rows[i]
+        end = np.int64(fragment_end(alignments, row, length))
+        out.ends[i] = end if alignments.strand[row] else -end
+        reach = max(reach, length + alignments.ref_end[row] - alignments.ref_start[row])
+    total = _drop_repeats(alignments, out, first, total, reach)
+    alt_start = total
+    if has_alt:
+        while alt_start > first and is_alt[alignments.contig_index[out.rows[alt_start - 1]]]:
+            alt_start -= 1
+    out.alt_starts[read] = alt_start
+    return total
+
+
+@inline
+def _take_over(before, read, shift, first, out):
+    """Copy what was ranked of a read whose alignments only moved by ``shift`` rows; returns where it ends."""
+    begin, end = before.offsets[read], before.offsets[read + 1]
+    for i in range(begin, end):
+        row = before.rows[i]
+        out.rows[first + i - begin] = row + shift
+        out.ends[first + i - begin] = before.ends[i]
+        out.ties[row + shift] = before.ties[row]
+    out.alt_starts[read] = first + before.alt_starts[read] - begin
+    return first + end - begin
+
+
 @borrowing
-def rank_alignments(alignments, n_ends, first_template, is_alt, out):
+def rank_alignments(alignments, offsets, n_ends, first_template, is_alt, old_offsets, before, out):
     """Sort the alignments of each read and leave out what is the same place again.
 
     Parameters
     ----------
     alignments : Alignments
+    offsets : (n_reads + 1,) int64, of the reads
     n_ends : reads per template
     first_template : ordinal of the first template
     is_alt : (n_contigs,) bool
+    old_offsets, before : (n_reads + 1,) int64 and Ranking, of the same reads when some had fewer alignments,
+        none other; empty ``old_offsets`` if there is no such ranking
     out : Ranking, room for all alignments
 
     Returns
@@ -116,42 +171,34 @@ def rank_alignments(alignments, n_ends, first_template, is_alt, out):
     """
     total = np.int64(0)
     has_alt = is_alt.any()
-    for read in range(alignments.offsets.size - 1):
+    for read in range(offsets.size - 1):
         out.offsets[read] = total
+        begin, end = alignments.offsets[read], alignments.offsets[read + 1]
+        if old_offsets.size > 0 and old_offsets[read + 1] - old_offsets[read] == end - begin:
+            total = _take_over(before, read, begin - old_offsets[read], total, out)
+            continue
         seed = mix(np.uint64(first_template + read // n_ends + 1))
-        for row in range(alignments.offsets[read], alignments.offsets[read + 1]):
-            place = (np.uint64(alignments.ref_start[row]) << np.uint64(1)) | np.uint64(alignments.strand[row])
-            out.ties[row] = mix(place ^ seed)
-            if alignments.score[row] <= 0:
-                continue
-            at = total
-            while at > out.offsets[read] and _precedes(
-                alignments, out.ties, is_alt, has_alt, row, out.rows[at - 1]
-            ):
-                out.rows[at] = out.rows[at - 1]
-                at -= 1
-            out.rows[at] = row
-            total += 1
-        total = _drop_repeats(alignments, out.rows, out.offsets[read], total)
-        alt_start = total
-        if has_alt:
-            while alt_start > out.offsets[read] and is_alt[alignments.contig_index[out.rows[alt_start - 1]]]:
-                alt_start -= 1
-        out.alt_starts[read] = alt_start
-    out.offsets[alignments.offsets.size - 1] = total
+        length = offsets[read + 1] - offsets[read]
+        total = _rank_read(alignments, read, length, seed, is_alt, has_alt, total, out)
+    out.offsets[offsets.size - 1] = total
     return total
 
 
 @inline
-def _drop_repeats(alignments, rows, first, last):
+def _drop_repeats(alignments, ranking, first, last, reach):
+    """Keep the first of the ranked rows ``first`` to ``last`` at each place; returns where those kept end.
+
+    reach : bp; alignments of one strand whose fragment ends lie further apart share no base of the reference
+    """
+    rows, ends = ranking.rows, ranking.ends
     kept = first
     for i in range(first, last):
-        row = rows[i]
+        row, end = rows[i], ends[i]
         for j in range(first, kept):
-            if _same_place(alignments, row, rows[j]):
+            if abs(ends[j] - end) <= reach and _same_place(alignments, row, rows[j]):
                 break
         else:
-            rows[kept] = row
+            rows[kept], ends[kept] = row, end
             kept += 1
     return kept
 

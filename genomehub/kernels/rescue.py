@@ -11,7 +11,8 @@ import numpy as np
 from genomehub.kernels import vectors as v
 from genomehub.kernels._jit import inline, kernel
 from genomehub.kernels.extension import read_window
-from genomehub.kernels.pairing import fragment_end, outer_distance
+from genomehub.kernels.pairing import may_face
+from genomehub.kernels.ranking import fragment_end
 
 #: bp of the words that vote.
 WORD = 8
@@ -19,6 +20,8 @@ WORD = 8
 _MIN_VOTES = 6
 _N_WORDS = 1 << (2 * WORD)
 _LANES = 32
+_AHEAD = np.int64(4)  # searches whose stretches of the reference are asked for before they are made
+_BYTES_OF_LINE = np.int64(64)  # that the processor reads at a time
 
 
 class Votes(NamedTuple):
@@ -38,6 +41,19 @@ class Votes(NamedTuple):
     seen: np.ndarray
     diagonals: np.ndarray
     window: np.ndarray
+
+
+@inline
+def _room_for_votes(stretch, longest):
+    """Votes for stretches of up to ``stretch`` bp and reads of up to ``longest``."""
+    return Votes(
+        np.full(_N_WORDS, -1, dtype=np.int16),
+        np.empty(longest, dtype=np.int16),
+        np.empty(longest, dtype=np.int32),
+        np.zeros(_N_WORDS // 64, dtype=np.uint64),
+        np.zeros(longest + stretch + 64, dtype=np.int16),
+        np.empty(stretch + 64, dtype=np.uint8),
+    )
 
 
 @inline
@@ -115,18 +131,17 @@ def best_diagonal(strands, begin, length, n_window, votes):
 
 
 @inline
-def _is_answered(alignments, ranking, row, length, mate, mate_length, limits):
-    """Whether some alignment of the mate makes a proper pair with ``row``."""
-    for j in range(ranking.offsets[mate], ranking.offsets[mate + 1]):
-        distance = outer_distance(alignments, row, length, ranking.rows[j], mate_length)
-        if limits.low <= distance <= limits.high:
+def _is_answered(alignments, ranking, i, read, limits):
+    """Whether some alignment of ``read`` makes a proper pair with ranked row ``i`` of its mate."""
+    for j in range(ranking.offsets[read], ranking.offsets[read + 1]):
+        if may_face(alignments, ranking, i, j, limits):
             return True
     return False
 
 
 @inline
-def _search(alignments, row, length, strands, begin, mate_length, bases, limits, votes):
-    """Look for the mate of a placed read; returns the diagonal (global) and its votes."""
+def _stretch(alignments, row, length, mate_length, bases, limits):
+    """Where the mate of a placed read must lie: start and end (global) within the contig."""
     anchor = fragment_end(alignments, row, length)
     contig = np.int64(alignments.contig_index[row])
     if alignments.strand[row]:
@@ -134,12 +149,42 @@ def _search(alignments, row, length, strands, begin, mate_length, bases, limits,
     else:
         start, end = anchor + limits.low - mate_length, anchor + limits.high
     first = bases.contig_offsets[contig]
-    start, end = max(start, first), min(end, first + bases.contig_lengths[contig])
-    if end - start < WORD:
-        return np.int64(0), np.int64(0)
-    read_window(bases, contig, start, end, votes.window)
-    diagonal, n_votes = best_diagonal(strands, begin, mate_length, end - start, votes)
-    return start + diagonal, n_votes
+    return max(start, first), min(end, first + bases.contig_lengths[contig])
+
+
+@inline
+def _ask_for(bases, start, end):
+    """Ask for a stretch of the reference."""
+    for byte in range(start >> 1, (end >> 1) + 1, _BYTES_OF_LINE):  # two bases a byte
+        v.prefetch(bases.packed, byte)
+
+
+class Searches(NamedTuple):
+    """What is searched for: ``read``, the mate of ``row`` of Alignments; (n,) int32 each, by read."""
+
+    read: np.ndarray
+    row: np.ndarray
+
+
+@inline
+def _list_searches(alignments, ranking, offsets, limits, max_rescues, out):
+    """List the placements that no alignment of the mate fits; returns how many there are."""
+    n = np.int64(0)
+    for read in range(offsets.size - 1):
+        mate = read ^ 1
+        if offsets[read + 1] - offsets[read] < WORD:
+            continue
+        first = ranking.offsets[mate]
+        for i in range(first, min(ranking.offsets[mate + 1], first + max_rescues)):
+            score = alignments.score[ranking.rows[i]]
+            if score < alignments.score[ranking.rows[first]] - limits.unpaired_penalty:
+                break
+            if score < limits.min_score:
+                break
+            if not _is_answered(alignments, ranking, i, read, limits):
+                out.read[n], out.row[n] = read, ranking.rows[i]
+                n += 1
+    return n
 
 
 @kernel
@@ -161,45 +206,39 @@ def rescue_mates(alignments, ranking, strands, offsets, bases, limits, max_rescu
     -------
     n_candidates : in all
     """
-    stretch = limits.high - limits.low + 2 * longest
-    votes = Votes(
-        np.full(_N_WORDS, -1, dtype=np.int16),
-        np.empty(longest, dtype=np.int16),
-        np.empty(longest, dtype=np.int32),
-        np.zeros(_N_WORDS // 64, dtype=np.uint64),
-        np.zeros(longest + stretch + 64, dtype=np.int16),
-        np.empty(stretch + 64, dtype=np.uint8),
-    )
-    n_bases = offsets[offsets.size - 1]
-    slot = np.int64(0)
-    for read in range(offsets.size - 1):
-        out.offsets[read] = slot
-        mate = read ^ 1
-        length, mate_length = offsets[read + 1] - offsets[read], offsets[mate + 1] - offsets[mate]
-        first = ranking.offsets[mate]
-        last = min(ranking.offsets[mate + 1], first + max_rescues)
-        for i in range(first, last):
-            row = ranking.rows[i]
-            if alignments.score[row] < alignments.score[ranking.rows[first]] - limits.unpaired_penalty:
-                break
-            if length < WORD or alignments.score[row] < limits.min_score:
-                break
-            if _is_answered(alignments, ranking, row, mate_length, read, length, limits):
-                continue
-            strand = 1 - np.int64(alignments.strand[row])
-            begin = offsets[read] + strand * n_bases
-            diagonal, n_votes = _search(
-                alignments, row, mate_length, strands, begin, length, bases, limits, votes
-            )
-            if n_votes >= _MIN_VOTES:
-                contig_start = bases.contig_offsets[alignments.contig_index[row]]
-                out.strand[slot] = strand
-                out.diagonal[slot] = diagonal
-                out.low[slot], out.high[slot] = 0, 0
-                out.anchor[slot] = max(np.int64(0), contig_start - diagonal)
-                out.covered[slot] = n_votes + WORD - 1
-                slot += 1
-    out.offsets[offsets.size - 1] = slot
+    n_reads = offsets.size - 1
+    most = n_reads * max_rescues
+    searches = Searches(np.empty(most, dtype=np.int32), np.empty(most, dtype=np.int32))
+    n = _list_searches(alignments, ranking, offsets, limits, max_rescues, searches)
+    votes = _room_for_votes(limits.high - limits.low + 2 * longest, longest)
+    slot, done = np.int64(0), np.int64(0)
+    for s in range(n):
+        ahead = min(s + _AHEAD, n - 1)
+        a, b = np.int64(searches.read[ahead]), np.int64(searches.row[ahead])
+        length, mate_length = offsets[a + 1] - offsets[a], offsets[(a ^ 1) + 1] - offsets[a ^ 1]
+        start, end = _stretch(alignments, b, mate_length, length, bases, limits)
+        _ask_for(bases, start, end)
+        read, row = np.int64(searches.read[s]), np.int64(searches.row[s])
+        while done <= read:
+            out.offsets[done] = slot
+            done += 1
+        length, mate_length = offsets[read + 1] - offsets[read], offsets[(read ^ 1) + 1] - offsets[read ^ 1]
+        start, end = _stretch(alignments, row, mate_length, length, bases, limits)
+        if end - start < WORD:
+            continue
+        read_window(bases, np.int64(alignments.contig_index[row]), start, end, votes.window)
+        strand = 1 - np.int64(alignments.strand[row])
+        begin = offsets[read] + strand * offsets[n_reads]
+        diagonal, n_votes = best_diagonal(strands, begin, length, end - start, votes)
+        if n_votes >= _MIN_VOTES:
+            contig_start = bases.contig_offsets[alignments.contig_index[row]]
+            out.strand[slot] = strand
+            out.diagonal[slot] = start + diagonal
+            out.low[slot], out.high[slot] = 0, 0
+            out.anchor[slot] = max(np.int64(0), contig_start - start - diagonal)
+            out.covered[slot] = n_votes + WORD - 1
+            slot += 1
+    out.offsets[done:] = slot
     return slot
 
 

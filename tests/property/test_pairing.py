@@ -40,12 +40,29 @@ def settle(first, second, first_template=0):
     alignments = alignments_of(first, second)
     out = Choice(np.empty(2, np.int32), np.empty(2, np.uint8), np.empty(2, np.int32), np.empty(2, np.uint8))
     offsets = np.array([0, LENGTH, 2 * LENGTH])
-    ranking = rank(alignments, 2, first_template, np.zeros(2, np.bool_))
+    ranking = rank(alignments, offsets, 2, first_template, np.zeros(2, np.bool_))
     parts = find_parts(alignments, ranking, Oriented(np.empty(0, np.uint8), offsets, LENGTH))
     choose_alignments(
         alignments, ranking, parts, offsets, np.zeros(2, np.float32), scoring_of(CONFIG), LIMITS, True, out
     )
     return out
+
+
+@settings(max_examples=200, deadline=None)
+@given(ends, ends, ends, ends)
+def test_rank__takes_over_reads_without_new_alignments(first, second, more_first, more_second):
+    """Alignments are added to none, one or both of the reads; old rows keep their order and stand first."""
+    offsets, is_alt = np.array([0, LENGTH, 2 * LENGTH]), np.zeros(2, np.bool_)
+    old = alignments_of(first, second)
+    new = alignments_of(first + more_first, second + more_second)
+    anew = rank(new, offsets, 2, 7, is_alt)
+    taken = rank(new, offsets, 2, 7, is_alt, earlier=(old, rank(old, offsets, 2, 7, is_alt)))
+    n = anew.offsets[-1]
+    for name in ("offsets", "alt_starts"):
+        np.testing.assert_array_equal(getattr(taken, name), getattr(anew, name))
+    for name in ("rows", "ends"):
+        np.testing.assert_array_equal(getattr(taken, name)[:n], getattr(anew, name)[:n])
+    np.testing.assert_array_equal(taken.ties[taken.rows[:n]], anew.ties[anew.rows[:n]])
 
 
 @settings(max_examples=300, deadline=None)

@@ -48,7 +48,7 @@ def alignments_of(*ends):
 def ranked_of(*ends):
     alignments = alignments_of(*ends)
     offsets = LENGTH * np.arange(len(ends) + 1)
-    ranking = rank(alignments, len(ends), 0, IS_ALT)
+    ranking = rank(alignments, offsets, len(ends), 0, IS_ALT)
     return alignments, offsets, ranking, find_parts(alignments, ranking, Oriented(None, offsets, LENGTH))
 
 
