@@ -92,10 +92,10 @@ class AlignConfig:
     max_pair_frequency: int = 40
     max_linked_frequency: int = 4000
     rescue_frequency: int = 400
-    rescue_fraction: float = 0.5
+    rescue_fraction: float = 0.35
     max_hits: int = 1400
     max_candidates: int = 48
-    max_gapped: int = 8
+    max_gapped: int = 6
     min_chain_ratio: float = 0.3
     max_gap: int = 100
     narrow_band: int = 24

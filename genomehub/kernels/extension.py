@@ -177,13 +177,24 @@ def extend_ungapped(candidates, strands, offsets, bases, scoring, longest, out, 
     out.offsets[offsets.size - 1] = candidates.offsets[offsets.size - 1]
 
 
+@inline
+def _n_before(candidates, exact, first, last, c):
+    """How many inexact candidates, ``first`` to ``last``, cover more than ``c``, or as much before it."""
+    n, covered = 0, candidates.covered[c]
+    for other in range(first, last):
+        if not exact[other]:
+            theirs = candidates.covered[other]
+            n += theirs > covered or (theirs == covered and other < c)
+    return n
+
+
 @kernel
 def choose_gapped(candidates, alignments, exact, max_gapped, ratio, exact_ratio, chosen):
     """Choose the candidates that are worth banded alignment.
 
-    Of the inexact candidates of a read, in order, at most ``max_gapped`` that come near the read's best in
-    covered bases or ungapped score: within ``ratio`` of it, or ``exact_ratio`` if an exact candidate stands
-    and only the runner-up is sought.
+    Of the inexact candidates of a read the ``max_gapped`` that cover most (the score without gaps says
+    nothing of gaps), if they come near the read's best in covered bases or ungapped score: within
+    ``ratio`` of it, or ``exact_ratio`` if an exact candidate stands and only the runner-up is sought.
 
     Returns
     -------
@@ -198,13 +209,13 @@ def choose_gapped(candidates, alignments, exact, max_gapped, ratio, exact_ratio,
             best_score = max(best_score, alignments.score[c])
             any_exact = any_exact or exact[c]
         part = exact_ratio if any_exact else ratio
-        taken = 0
         for c in range(first, last):
             near = candidates.covered[c] >= part * best_covered or alignments.score[c] >= part * best_score
-            if near and not exact[c] and taken < max_gapped:
+            if not near or exact[c]:
+                continue
+            if last - first <= max_gapped or _n_before(candidates, exact, first, last, c) < max_gapped:
                 chosen[n_chosen] = c
                 n_chosen += 1
-                taken += 1
     return n_chosen
 
 

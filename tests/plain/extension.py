@@ -24,3 +24,18 @@ def best_stretch(read, window, scoring):
             best = max(best, (total, end == len(read), -end, start, score))
     total, _, end, start, score = best
     return (total, score, start, -end) if score > 0 else (0, 0, 0, 0)
+
+
+def choose_gapped(reads, most, ratio, exact_ratio):
+    """Numbers of the candidates, (covered, score, exact) of each read, that are worth alignment with gaps."""
+    chosen, first = [], 0
+    for read in reads:
+        part = exact_ratio if any(exact for _, _, exact in read) else ratio
+        best_covered = max((covered for covered, _, _ in read), default=0)
+        best_score = max((score for _, score, _ in read), default=0)
+        inexact = [i for i, row in enumerate(read) if not row[2]]
+        inexact = sorted(inexact, key=lambda i: -read[i][0])[:most]
+        near = [i for i in inexact if read[i][0] >= part * best_covered or read[i][1] >= part * best_score]
+        chosen += [first + i for i in sorted(near)]
+        first += len(read)
+    return chosen

@@ -6,7 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from plain import extension as plain
 
-from genomehub.kernels.extension import best_stretch, contig_at, read_window
+from genomehub.align.chains import empty_candidates
+from genomehub.align.extend import empty_alignments
+from genomehub.kernels.extension import best_stretch, choose_gapped, contig_at, read_window
 from genomehub.types import AlignmentScoring
 
 BWA = AlignmentScoring(1, 4, 6, 1, 5)
@@ -71,3 +73,30 @@ def test_read_window__wholly_outside():
     out = np.zeros(30, np.uint8)
     read_window(bases, 0, -40, -10, out)
     assert (out == 5).all()
+
+
+@given(st.lists(st.integers(1, 2000), min_size=1, max_size=40), st.data())
+def test_contig_at__is_the_last_contig_that_does_not_start_later(lengths, data):
+    bases = pack_reference([[0] * length for length in lengths])
+    position = data.draw(st.integers(0, int(bases.contig_offsets[-1]) + lengths[-1]))
+    assert contig_at(bases, position) == max(0, np.searchsorted(bases.contig_offsets, position, "right") - 1)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(
+        st.lists(st.tuples(st.integers(20, 40), st.integers(0, 40), st.booleans()), max_size=9), max_size=4
+    ),
+    st.integers(1, 4),
+)
+def test_choose_gapped__equals_plain(reads, most):
+    rows = [row for read in reads for row in read]
+    candidates = empty_candidates(len(reads), len(rows))
+    candidates.offsets[:] = np.cumsum([0, *map(len, reads)])
+    alignments = empty_alignments(len(reads) + 1, len(rows))
+    exact = np.array([row[2] for row in rows], dtype=np.bool_)
+    for i, (covered, score, _) in enumerate(rows):
+        candidates.covered[i], alignments.score[i] = covered, score
+    chosen = np.empty(len(rows), dtype=np.int32)
+    n = choose_gapped(candidates, alignments, exact, most, 0.5, 0.9, chosen)
+    assert chosen[:n].tolist() == plain.choose_gapped(reads, most, 0.5, 0.9)
