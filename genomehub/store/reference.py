@@ -273,14 +273,14 @@ def _advise(pages: mmap.mmap, n_bytes: int, *advices: int) -> None:
 
 def _huge_bytes(path: str | os.PathLike[str]) -> int:
     """Return how many bytes of a file this process has mapped in huge pages; very many where nobody knows."""
-    total, is_ours = 0, False
+    total, is_ours, name = 0, False, f" {os.path.realpath(path)}\n"
     try:
         with Path("/proc/self/smaps").open(encoding="utf-8", errors="surrogateescape") as lines:
             for line in lines:
                 if line.startswith("FilePmdMapped:"):
                     total += is_ours * int(line.split()[1]) * 1024
                 elif not line.split(None, 1)[0].endswith(":"):
-                    is_ours = line.rstrip("\n").endswith(f" {os.path.realpath(path)}")
+                    is_ours = line.endswith(name)
     except OSError:
         return 1 << 62
     return total
