@@ -8,7 +8,6 @@ as BAM from htslib in a process of its own.
 
 import contextlib
 import dataclasses
-import itertools
 import tempfile
 from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
@@ -25,8 +24,7 @@ from genomehub.formats.alignment_header import AlignmentHeader
 from genomehub.formats.bgzf import ByteSource
 from genomehub.kernels import collate
 from genomehub.kernels.collate import ReadRows
-from genomehub.store.alignments import BinStore
-from genomehub.store.alignments import Piece as BucketPiece
+from genomehub.store.alignments import BinStore, pieces_of
 from genomehub.types import Contig, ReadBatch, ReadGroup
 
 #: Records that wait in memory for their mates, bytes; beyond, the older half goes to buckets.
@@ -297,15 +295,14 @@ class _Collator:
                 waiting = self._keep_waiting(window, rows, mates)
         if rest.size:
             raise InputError(f"{self._path}: ends in the middle of a record ({place}). {COPY_AGAIN}")
-        if not self._buckets.counts:
+        if self._buckets.is_empty:
             yield from self._orphans(waiting)
             return
         self._drop(waiting, self._scan(waiting, place)[0])
         self._buckets.seal()
         for number in sorted(self._buckets.counts):
-            path = self._buckets.path(number)
-            data = np.fromfile(path, dtype=np.uint8, count=self._buckets.n_bytes[number])
-            path.unlink()
+            data = self._buckets.load(number)
+            self._buckets.path(number).unlink()
             rows, mates, _ = self._scan(data, "among reads far from their mates")
             yield from self._pairs_and_singles(data, rows, mates)
             yield from self._orphans(data, rows, mates)
@@ -410,15 +407,8 @@ class _Collator:
         bucket = (rows.key >> np.uint64(20)).astype(np.int64) % _N_BUCKETS
         order = np.argsort(bucket, kind="stable")
         records, starts = _copied(data, rows.offset[order])
-        borders = np.searchsorted(bucket[order], np.arange(_N_BUCKETS + 1))
         self._counts.spilled += len(order)
-        self._buckets.add(
-            [
-                BucketPiece(number, b - a, records[starts[a] : starts[b]])
-                for number, (a, b) in enumerate(itertools.pairwise(borders.tolist()))
-                if b > a
-            ]
-        )
+        self._buckets.add(pieces_of(bucket[order], starts[1:], records))
 
 
 def _copied(data: np.ndarray, offsets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -24,7 +24,7 @@ from genomehub.store.alignments import (
     BinJob,
     BinLayout,
     FinishedBin,
-    Piece,
+    Pieces,
     cut_records,
     cut_rows,
     finish_bin,
@@ -52,9 +52,9 @@ class BatchResult(NamedTuple):
     read_group: int
     insert_sizes: InsertSizeModel
     n_templates: int
-    records: list[Piece]
-    marks: list[Piece]
-    other_ends: list[Piece]
+    records: Pieces
+    marks: Pieces
+    other_ends: Pieces
     examined: np.ndarray
     counts: np.ndarray
     trimmed: np.ndarray

@@ -65,37 +65,38 @@ class BinLayout(NamedTuple):
         return np.minimum(np.maximum(places, 0) // self.width, self.n_bins - 1)
 
 
-class Piece(NamedTuple):
-    """What one batch leaves for one bin: ``n`` items in ``data`` (a view of the batch's array)."""
+class Pieces(NamedTuple):
+    """What one batch leaves for the bins, in the order of their numbers.
 
-    bin: int
-    n: int
+    bins : (n,) int64, numbers of bins; counts : (n,) int64, items for each
+    ends : (n,) int64, where the bytes of each end in ``data``; those of the first begin at 0
+    data : uint8
+    """
+
+    bins: np.ndarray
+    counts: np.ndarray
+    ends: np.ndarray
     data: np.ndarray
 
 
-def cut_records(encoded: EncodedBatch, layout: BinLayout) -> list[Piece]:
+def pieces_of(bins: np.ndarray, ends: np.ndarray, data: np.ndarray) -> Pieces:
+    """Pieces of items in the order of their bins; ``ends``: where the bytes of each item end in ``data``."""
+    last = np.flatnonzero(bins != np.append(bins[1:], -1))  # of each bin's items
+    return Pieces(bins[last], np.diff(last, prepend=-1), ends[last], data)
+
+
+def cut_records(encoded: EncodedBatch, layout: BinLayout) -> Pieces:
     """Cut a batch's records, which are in coordinate order, at the borders of bins."""
-    bins = layout.bins(encoded.keys)
-    return [
-        Piece(number, stop - start, encoded.data[encoded.offsets[start] : encoded.offsets[stop]])
-        for number, start, stop in _runs(bins)
-    ]
+    return pieces_of(layout.bins(encoded.keys), encoded.offsets[1:], encoded.data)
 
 
-def cut_rows(rows: np.ndarray, places: np.ndarray, layout: BinLayout) -> list[Piece]:
+def cut_rows(rows: np.ndarray, places: np.ndarray, layout: BinLayout) -> Pieces:
     """Cut rows of any order by their place, keeping the order within a bin."""
     bins = layout.bins(places)
     order = np.argsort(bins, kind="stable")
-    rows, bins = rows[order], bins[order]
-    return [Piece(number, stop - start, rows[start:stop]) for number, start, stop in _runs(bins)]
-
-
-def _runs(bins: np.ndarray) -> list[tuple[int, int, int]]:
-    """Runs of equal numbers as (number, start, stop)."""
-    if len(bins) == 0:
-        return []
-    borders = [0, *(np.flatnonzero(np.diff(bins)) + 1).tolist(), len(bins)]
-    return [(int(bins[a]), a, b) for a, b in itertools.pairwise(borders)]
+    data = rows[order].reshape(-1).view(np.uint8)
+    n_rows = len(rows)
+    return pieces_of(bins[order], np.arange(1, n_rows + 1) * (data.size // max(n_rows, 1)), data)
 
 
 class BinStore:
@@ -110,38 +111,62 @@ class BinStore:
 
     def __init__(self, folder: Path, name: str, buffer_bytes: int) -> None:
         self._folder, self._name, self._limit = folder, name, buffer_bytes
-        self._pieces: dict[int, list[np.ndarray]] = {}
+        self._held: list[Pieces] = []
         self._buffered = 0
-        self.counts: dict[int, int] = {}  # items of each bin that has any
-        self.n_bytes: dict[int, int] = {}
+        self.counts: dict[int, int] = {}  # written items of each bin that has any
 
     def path(self, number: int) -> Path:
         """The file of a bin."""
         return self._folder / f"{number:07d}.{self._name}"
 
-    def add(self, pieces: list[Piece]) -> None:
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was added yet."""
+        return not self._held and not self.counts
+
+    def load(self, number: int) -> np.ndarray:
+        """The bytes of a bin, once the store is sealed."""
+        return np.fromfile(self.path(number), dtype=np.uint8)[:-PADDING]
+
+    def add(self, pieces: Pieces) -> None:
         """Append the pieces of a batch."""
-        for piece in pieces:
-            self._pieces.setdefault(piece.bin, []).append(piece.data)
-            self.counts[piece.bin] = self.counts.get(piece.bin, 0) + piece.n
-            self.n_bytes[piece.bin] = self.n_bytes.get(piece.bin, 0) + piece.data.nbytes
-            self._buffered += piece.data.nbytes
+        if len(pieces.bins) == 0:
+            return
+        self._held.append(pieces)
+        self._buffered += int(pieces.ends[-1])
         if self._buffered > self._limit:
             self.flush()
 
     def seal(self) -> None:
         """Write what is buffered, and spare bytes for the kernels that read bins; call once, at the end."""
-        for number in self.counts:
-            self._pieces.setdefault(number, []).append(np.zeros(PADDING, dtype=np.uint8))
+        written = np.array(list(self.counts), dtype=np.int64)
+        bins = np.unique(np.concatenate([written, *(pieces.bins for pieces in self._held)]))
+        ends = np.arange(1, len(bins) + 1) * PADDING
+        self._held.append(Pieces(bins, np.zeros_like(bins), ends, np.zeros(len(bins) * PADDING, np.uint8)))
         self.flush()
 
     def flush(self) -> None:
-        """Write what is buffered."""
-        for number, pieces in self._pieces.items():
+        """Write what is buffered, bin by bin."""
+        if not self._held:
+            return
+        views = [pieces.data.data for pieces in self._held]
+        batch = np.repeat(np.arange(len(views)), [len(pieces.bins) for pieces in self._held]).tolist()
+        bins, counts, ends, begins = (
+            np.concatenate(arrays)
+            for arrays in zip(
+                *((p.bins, p.counts, p.ends, np.append(0, p.ends)[:-1]) for p in self._held), strict=True
+            )
+        )
+        order = np.argsort(bins, kind="stable").tolist()
+        numbers, counts, ends, begins = (array.tolist() for array in (bins, counts, ends, begins))
+        for number, group in itertools.groupby(order, key=numbers.__getitem__):
+            n = 0
             with self.path(number).open("ab", buffering=_WRITE_BYTES) as handle:
-                for piece in pieces:
-                    handle.write(piece.data)
-        self._pieces.clear()
+                for i in group:
+                    handle.write(views[batch[i]][begins[i] : ends[i]])
+                    n += counts[i]
+            self.counts[number] = self.counts.get(number, 0) + n
+        self._held.clear()
         self._buffered = 0
 
 
@@ -218,7 +243,7 @@ def split_bin(job: BinJob, layout: BinLayout) -> list[BinJob]:
         order = np.argsort(part_of[:n], kind="stable")
         out, offsets = np.empty(starts[n] - at + PADDING, np.uint8), np.empty(n + 1, np.int64)
         reorder_records(spill, starts, order, out, offsets)
-        store.add([Piece(p, j - i, out[offsets[i] : offsets[j]]) for p, i, j in _runs(part_of[order])])
+        store.add(pieces_of(part_of[order], offsets[1:], out))
         at = int(starts[n])
     store.seal()
     path.unlink()

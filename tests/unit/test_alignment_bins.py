@@ -158,12 +158,11 @@ def test_finish_bin__tags_of_duplicates(tmp_path, monkeypatch, tags_all):
 def test_cut_rows__keeps_order_within_bins():
     rows = np.arange(12, dtype=np.uint64).reshape(6, 2)
     pieces = cut_rows(rows, np.array([2500, -3, 2100, 10**9, 40, 2999]), LAYOUT)
-    assert [(p.bin, p.n, p.data[:, 0].tolist()) for p in pieces] == [
-        (0, 2, [2, 8]),
-        (2, 3, [0, 4, 10]),
-        (LAYOUT.n_bins - 1, 1, [6]),
-    ]
-    assert cut_rows(rows[:0], np.empty(0, dtype=np.int64), LAYOUT) == []
+    assert pieces.bins.tolist() == [0, 2, LAYOUT.n_bins - 1]
+    assert pieces.counts.tolist() == [2, 3, 1]
+    assert pieces.ends.tolist() == [32, 80, 96]
+    assert pieces.data.view(np.uint64)[::2].tolist() == [2, 8, 0, 4, 10, 6]
+    assert len(cut_rows(rows[:0], np.empty(0, dtype=np.int64), LAYOUT).bins) == 0
 
 
 def test_bin_layout__last_base_and_unplaced_are_apart():
