@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from genomehub.kernels import vectors as v
-from genomehub.kernels._jit import inline, kernel
+from genomehub.kernels._jit import borrowing, kernel
 from genomehub.kernels.chaining import (
     ChainLimits,
     Runs,
@@ -114,7 +114,7 @@ class Work(NamedTuple):
     window: np.ndarray
 
 
-@inline
+@borrowing
 def _emit(entries, begin, end, place, k, length, wanted, hits, n_hits):
     """Append the hits of entries on the ``wanted`` strand."""
     for e in range(begin, end):
@@ -125,7 +125,7 @@ def _emit(entries, begin, end, place, k, length, wanted, hits, n_hits):
     return n_hits
 
 
-@inline
+@borrowing
 def _ask_for(entries, begin, end):
     """Ask for the memory of entries."""
     for e in range(begin, end, _ENTRIES_OF_LINE):
@@ -133,12 +133,12 @@ def _ask_for(entries, begin, end):
     v.prefetch(entries, max(begin, end - 1))
 
 
-@inline
+@borrowing
 def _n_linked(links, i):
     return links.end[2 * i] - links.begin[2 * i] + links.end[2 * i + 1] - links.begin[2 * i + 1]
 
 
-@inline
+@borrowing
 def _emit_linked(entries, links, i, place, k, length, hits, n_hits):
     """Append the hits of a seed with its partner: downstream on forward strands, upstream on reverse ones."""
     down, up = 2 * i, 2 * i + 1
@@ -146,7 +146,7 @@ def _emit_linked(entries, links, i, place, k, length, hits, n_hits):
     return _emit(entries, links.begin[up], links.end[up], place, k, length, _REVERSE, hits, n_hits)
 
 
-@inline
+@borrowing
 def _rare_seeds(index, shape, seeds, first, last, length, limits, hits):
     """Hits of a read's seeds of few places; the others get their frequency noted.
 
@@ -181,7 +181,7 @@ def _rare_seeds(index, shape, seeds, first, last, length, limits, hits):
     return n_hits, skipped, n_sure, max(widest, length - reached)
 
 
-@inline
+@borrowing
 def _frequent_seeds(index, shape, seeds, first, last, length, limits, links, hits, n_hits):
     """Add the hits of frequent seeds that are rare enough with their partners.
 
@@ -207,7 +207,7 @@ def _frequent_seeds(index, shape, seeds, first, last, length, limits, links, hit
     return n_hits, skipped
 
 
-@inline
+@borrowing
 def _ask_for_skipped(index, seeds, first, last, limits, links):
     """Ask for the entries of the skipped seeds that the second look may read."""
     n = ZERO
@@ -222,7 +222,7 @@ def _ask_for_skipped(index, seeds, first, last, limits, links):
             _ask_for(index.entries, links.begin[row], links.end[row])
 
 
-@inline
+@borrowing
 def _second_look(index, shape, seeds, first, last, length, limits, links, hits, n_hits):
     """Add the hits of skipped seeds, rarest first, up to rescue_frequency and max_hits."""
     _ask_for_skipped(index, seeds, first, last, limits, links)
@@ -245,7 +245,7 @@ def _second_look(index, shape, seeds, first, last, length, limits, links, hits, 
             seeds.frequency[rarest] = -1
 
 
-@inline
+@borrowing
 def _place_of_mate(batch, tile, mate, work, out, scratch):
     """Strand and diagonal of a mate that its probes settle, or whose rare seeds make one sure chain.
 
@@ -267,7 +267,7 @@ def _place_of_mate(batch, tile, mate, work, out, scratch):
     return np.int64(-1), ZERO
 
 
-@inline
+@borrowing
 def _beside(strand, diagonal, mate_length, length, reach):
     """Where a mate wants a read of ``length`` bp."""
     if strand == 0:
@@ -277,7 +277,7 @@ def _beside(strand, diagonal, mate_length, length, reach):
     return Beside(np.int64(0), end - reach.high - _SLACK, end - reach.low + _SLACK)
 
 
-@inline
+@borrowing
 def _look_beside(entries, shape, seeds, first, last, length, limits, work, beside, hits, n_hits):
     """Add the hits of skipped seeds, with their partners, that lie where the mate wants the read."""
     links, spans = work.links, work.spans
@@ -298,7 +298,7 @@ def _look_beside(entries, shape, seeds, first, last, length, limits, work, besid
     return n_hits
 
 
-@inline
+@borrowing
 def _unused_fraction(seeds, first, last, k, length):
     """How much of the read's bases in seeds too frequent to be used must be feared.
 
@@ -318,7 +318,7 @@ def _unused_fraction(seeds, first, last, k, length):
     return covered / length * max(0.0, 1.0 - n_sure / _SURE_SEEDS)
 
 
-@inline
+@borrowing
 def _chain_read(batch, tile, read, work, out, slot):
     """Candidates of a read that its probes do not settle, and its part in seeds too frequent to be used.
 

@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from genomehub.kernels._jit import inline
-from genomehub.kernels.sorting import sort_spread, sort_words
+from genomehub.kernels._jit import borrowing, inline
+from genomehub.kernels.sorting import insertion_sort, sort_spread
 from genomehub.types import AlignmentScoring
 
 #: Bits of a hit: strand above, diagonal + BIAS, position of the seed on the read as aligned (lowest).
@@ -94,26 +94,26 @@ class Candidates(NamedTuple):
     covered: np.ndarray
 
 
-@inline
+@borrowing
 def pack_hit(strand, diagonal, position):
     """One word of strand (0, 1), diagonal and position on the read as aligned."""
     word = (strand << STRAND_SHIFT) | ((diagonal + BIAS) << POSITION_BITS) | position
     return np.uint64(word)
 
 
-@inline
+@borrowing
 def hit_diagonal(hit):
     """Strand and diagonal of a hit, as Runs hold them."""
     return np.int64(hit) >> POSITION_BITS
 
 
-@inline
+@borrowing
 def hit_position(hit):
     """Position on the read as aligned."""
     return np.int64(hit) & ((1 << POSITION_BITS) - 1)
 
 
-@inline
+@borrowing
 def find_runs(hits, n, k, runs):
     """Sort ``hits[:n]`` and join those on one diagonal to runs; returns the number of runs."""
     if n > _MANY:
@@ -123,7 +123,7 @@ def find_runs(hits, n, k, runs):
             # Seeds of a reverse read come last first: the worst case of insertion sort, and easily mended.
             for i in range(n // 2):
                 hits[i], hits[n - 1 - i] = hits[n - 1 - i], hits[i]
-        sort_words(hits, np.int64(0), n)
+        insertion_sort(hits, np.int64(0), n)
     n_runs = 0
     last = np.int64(-1)
     for i in range(n):
@@ -143,7 +143,7 @@ def find_runs(hits, n, k, runs):
     return n_runs
 
 
-@inline
+@borrowing
 def _order_runs(runs, n_runs, length):
     """Put the runs in the order of their coverage, most first, ties as they stand (a counting sort)."""
     counts = runs.counts
@@ -159,7 +159,7 @@ def _order_runs(runs, n_runs, length):
         counts[free] += 1
 
 
-@inline
+@borrowing
 def _gap_cost(gap):
     """Bases that a gap takes from a chain; it grows slowly: seeds show only part of what follows a gap."""
     cost = 1
@@ -169,13 +169,13 @@ def _gap_cost(gap):
     return cost
 
 
-@inline
+@borrowing
 def _pays(free, gap, scoring):
     """Whether an alignment may cross a gap to reach ``free`` bases between a chain and an end of the read."""
     return free * scoring.match + scoring.end_bonus > scoring.gap_open + gap * scoring.gap_extend
 
 
-@inline
+@borrowing
 def _join(runs, anchor, run, begin, end, length, scoring):
     """Bases that ``run`` adds to a chain on ``anchor`` that spans ``begin`` to ``end``, and the new span.
 
@@ -199,7 +199,7 @@ def _join(runs, anchor, run, begin, end, length, scoring):
     return np.int64(0), begin, end, False
 
 
-@inline
+@borrowing
 def _grow(runs, n_runs, anchor, step, length, limits, begin, end):
     """Take runs on diagonals below (step -1) or above (1) the anchor's into its chain.
 
@@ -223,14 +223,14 @@ def _grow(runs, n_runs, anchor, step, length, limits, begin, end):
     return gained, reach, begin, end
 
 
-@inline
+@borrowing
 def place_of_diagonal(diagonal):
     """Strand, and global position of the aligned read's first base, of a diagonal as Runs hold it."""
     shift = STRAND_SHIFT - POSITION_BITS
     return diagonal >> shift, (diagonal & ((1 << shift) - 1)) - BIAS
 
 
-@inline
+@borrowing
 def put_candidate(hit, covered, out, slot):
     """Write a candidate on the diagonal of one hit, its leftmost, to ``slot`` of Candidates."""
     out.strand[slot], out.diagonal[slot] = place_of_diagonal(hit_diagonal(hit))
@@ -239,7 +239,7 @@ def put_candidate(hit, covered, out, slot):
     out.covered[slot] = covered
 
 
-@inline
+@borrowing
 def _on_read(strand, begin, end, length):
     """A span of the read as aligned on the read as sequenced."""
     if strand:
@@ -247,12 +247,12 @@ def _on_read(strand, begin, end, length):
     return begin, end
 
 
-@inline
+@borrowing
 def _strand_of(runs, run):
     return runs.diagonal[run] >> (STRAND_SHIFT - POSITION_BITS)
 
 
-@inline
+@borrowing
 def _drop_covered(runs, n_runs, first, last, length):
     """Drop the runs of which more than half lies within ``first`` to ``last`` of the read as sequenced."""
     for run in range(n_runs):
@@ -263,7 +263,7 @@ def _drop_covered(runs, n_runs, first, last, length):
             runs.covered[run] = 0
 
 
-@inline
+@borrowing
 def chain_hits(hits, n, k, length, limits, runs, out, slot):
     """Chain the hits of one read into candidates.
 

@@ -7,7 +7,7 @@ equals an N of the reference. The tables are plain arrays: kernels index them, P
 
 import numpy as np
 
-from genomehub.kernels._jit import inline, kernel
+from genomehub.kernels._jit import borrowing, kernel
 from genomehub.kernels.vectors import store_word
 from genomehub.types import Base
 
@@ -50,16 +50,15 @@ _BYTE_TO_ASCII = NIBBLE_TO_ASCII[_BYTE & 15].astype(np.uint16) | (
 )
 
 
-@inline
-def _unpack(packed, start, end, pairs, out):
-    n = end - start
-    if n <= 0:
+@borrowing
+def _unpack(packed, start, end, pairs, out, at):
+    if end <= start:
         return
-    i = 0
+    i, n = at, at + end - start
     if start & 1:
-        out[0] = np.uint8(pairs[packed[start >> 1]] >> np.uint16(8))
-        i = 1
-    byte = (start + i) >> 1
+        out[i] = np.uint8(pairs[packed[start >> 1]] >> np.uint16(8))
+        i += 1
+    byte = (start + 1) >> 1
     while i + 2 <= n:
         store_word(out, i, pairs[packed[byte]])
         i += 2
@@ -82,16 +81,22 @@ def unpack_window(packed, start, end, out):
     -----
     Raises      nothing and checks nothing; 2 bases a table look-up (about 2 GB of codes a second)
     """
-    _unpack(packed, start, end, _BYTE_TO_CODES, out)
+    _unpack(packed, start, end, _BYTE_TO_CODES, out, 0)
+
+
+@borrowing
+def unpack_at(packed, start, end, out, at):
+    """Like unpack_window, but to ``out`` from ``at`` on."""
+    _unpack(packed, start, end, _BYTE_TO_CODES, out, at)
 
 
 @kernel
 def unpack_text(packed, start, end, out):
     """Like unpack_window, but upper-case IUPAC letters (ASCII)."""
-    _unpack(packed, start, end, _BYTE_TO_ASCII, out)
+    _unpack(packed, start, end, _BYTE_TO_ASCII, out, 0)
 
 
-@inline
+@borrowing
 def code_at(packed, position):
     """Code (0-3 or 5) of one base at a global position."""
     return NIBBLE_TO_CODE[(packed[position >> 1] >> np.uint8((position & 1) << 2)) & np.uint8(15)]

@@ -10,14 +10,15 @@ from typing import NamedTuple
 import numpy as np
 
 from genomehub.kernels import vectors as v
-from genomehub.kernels._jit import inline, kernel
-from genomehub.kernels.encode import COMPLEMENT, unpack_window
+from genomehub.kernels._jit import borrowing, kernel
+from genomehub.kernels.encode import COMPLEMENT, unpack_at
 from genomehub.types import Base
 
 _LANES = 64
 #: Candidates whose reference is asked for before it is read.
 _AHEAD = 8
 _OTHER = np.uint8(Base.OTHER)
+_START = np.int64(0)
 
 
 class Alignments(NamedTuple):
@@ -57,7 +58,7 @@ def orient(bases, offsets, out):
     out[2 * n :] = Base.N
 
 
-@inline
+@borrowing
 def contig_at(bases, position):
     """Index of the contig whose bases or preceding padding hold a global position."""
     contig, n = np.int64(0), np.int64(bases.contig_offsets.size)
@@ -68,21 +69,26 @@ def contig_at(bases, position):
     return contig
 
 
-@inline
-def read_window(bases, contig, start, end, out):
-    """Codes of ``start..end`` (global) to ``out``; what lies outside the contig is OTHER."""
+@borrowing
+def _fill_other(out, begin, end):
+    for i in range(begin, end):
+        out[i] = _OTHER
+
+
+@borrowing
+def read_window(bases, contig, start, end, out, at):
+    """Codes of ``start..end`` (global) to ``out`` from ``at`` on; what lies outside the contig is OTHER."""
     first = bases.contig_offsets[contig]
     last = first + bases.contig_lengths[contig]
     inner_start, inner_end = min(max(start, first), end), max(min(end, last), start)
     if inner_start >= inner_end:
-        out[: end - start] = _OTHER
-        return
-    out[: inner_start - start] = _OTHER
-    unpack_window(bases.packed, inner_start, inner_end, out[inner_start - start :])
-    out[inner_end - start : end - start] = _OTHER
+        inner_start, inner_end = end, end
+    _fill_other(out, at, at + inner_start - start)
+    unpack_at(bases.packed, inner_start, inner_end, out, at + inner_start - start)
+    _fill_other(out, at + inner_end - start, at + end - start)
 
 
-@inline
+@borrowing
 def prefetch_window(bases, start, length):
     """Ask for the reference from global position ``start`` on."""
     first = start >> 1  # two bases a byte
@@ -91,7 +97,7 @@ def prefetch_window(bases, start, length):
     v.prefetch(bases.packed, first + (length >> 1))
 
 
-@inline
+@borrowing
 def best_stretch(strands, begin, window, length, scoring):
     """Best alignment without gaps of ``strands[begin : begin + length]`` against ``window``.
 
@@ -132,7 +138,7 @@ def best_stretch(strands, begin, window, length, scoring):
     return total, score, best_start, best_end
 
 
-@inline
+@borrowing
 def _cannot_gain(total, length, scoring):
     """Whether no alignment with a gap can score more than ``total`` (with bonuses)."""
     perfect = length * scoring.match + 2 * scoring.end_bonus
@@ -164,7 +170,7 @@ def extend_ungapped(candidates, strands, offsets, bases, scoring, longest, out, 
             diagonal = candidates.diagonal[c]
             prefetch_window(bases, candidates.diagonal[min(c + _AHEAD, last)], length)
             contig = contig_at(bases, diagonal + candidates.anchor[c])
-            read_window(bases, contig, diagonal, diagonal + length, window)
+            read_window(bases, contig, diagonal, diagonal + length, window, _START)
             begin = offsets[read] + candidates.strand[c] * n_bases
             total, score, start, end = best_stretch(strands, begin, window, length, scoring)
             exact[c] = _cannot_gain(total, length, scoring)
@@ -177,7 +183,7 @@ def extend_ungapped(candidates, strands, offsets, bases, scoring, longest, out, 
     out.offsets[offsets.size - 1] = candidates.offsets[offsets.size - 1]
 
 
-@inline
+@borrowing
 def _n_before(candidates, exact, first, last, c):
     """How many inexact candidates, ``first`` to ``last``, cover more than ``c``, or as much before it."""
     n, covered = 0, candidates.covered[c]
@@ -219,7 +225,7 @@ def choose_gapped(candidates, alignments, exact, max_gapped, ratio, exact_ratio,
     return n_chosen
 
 
-@inline
+@borrowing
 def _read_of(offsets, c, read):
     """The read that candidate ``c`` belongs to, at or after ``read``."""
     while offsets[read + 1] <= c:
@@ -262,12 +268,12 @@ def lay_out_problems(
         queries[query_offsets[p] : query_offsets[p] + length] = strands[begin : begin + length]
         query_offsets[p + 1] = query_offsets[p] + length
         start = problem_start(candidates, c, band)
-        window = targets[target_offsets[p] :]
-        read_window(bases, np.int64(contigs[c]), start, start + length + 2 * band, window)
+        end = start + length + 2 * band
+        read_window(bases, np.int64(contigs[c]), start, end, targets, target_offsets[p])
         target_offsets[p + 1] = target_offsets[p] + length + 2 * band
 
 
-@inline
+@borrowing
 def problem_start(candidates, c, band):
     """Global position of a candidate's window: the middle of its diagonals less the band."""
     return candidates.diagonal[c] + ((candidates.low[c] + candidates.high[c]) >> 1) - band

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from genomehub.kernels import vectors as v
-from genomehub.kernels._jit import inline, kernel
+from genomehub.kernels._jit import borrowing, inline, kernel
 from genomehub.kernels.chaining import hit_diagonal, hit_position, pack_hit, place_of_diagonal
 from genomehub.kernels.extension import best_stretch, contig_at, read_window
 from genomehub.kernels.mapq import MAX_MAPQ, single_quality
@@ -109,7 +109,7 @@ class Settled(NamedTuple):
     window: np.ndarray
 
 
-@inline
+@borrowing
 def _lower_bound(entries, begin, end, word, shift):
     """First index of ``begin..end`` whose entry, shifted right, is not below ``word``."""
     while begin < end:
@@ -121,7 +121,7 @@ def _lower_bound(entries, begin, end, word, shift):
     return begin
 
 
-@inline
+@borrowing
 def _narrow(entries, begin, end, word, shift):
     """The part of the sorted ``entries[begin:end]`` that, shifted right, equals ``word``.
 
@@ -172,7 +172,7 @@ def links_of_read(longest):
     )
 
 
-@inline
+@borrowing
 def find_links(entries, seeds, first, last, shape, max_frequency, links):
     """Find the links of seeds of a frequency above 0 and up to ``max_frequency``; the others get none.
 
@@ -207,7 +207,7 @@ def find_links(entries, seeds, first, last, shape, max_frequency, links):
     _find_ends(entries, links, n_active)
 
 
-@inline
+@borrowing
 def _lower_bounds(entries, shift, words, begin, end, active, n_active):
     """Lower bounds of the active rows' ``words`` among entries shifted right, in ``begin..end``, by halves.
 
@@ -231,13 +231,13 @@ def _lower_bounds(entries, shift, words, begin, end, active, n_active):
         n_active = n_left
 
 
-@inline
+@borrowing
 def _next_probe(begin, end, limit):
     """What is looked at next of a run from ``begin`` at least to ``end``: twice as far, or half-way."""
     return min(2 * end - begin + 1, (end + limit + 1) >> 1)
 
 
-@inline
+@borrowing
 def _find_ends(entries, links, n_active):
     """Ends of the runs of the active rows' words from ``begin`` on, at most ``limit``."""
     while n_active > 0:
@@ -285,13 +285,13 @@ def spans_of_read(longest):
     )
 
 
-@inline
+@borrowing
 def want_nothing(spans, i):
     """Leave seed ``i`` without a span."""
     spans.begin[i], spans.end[i], spans.last[i] = ZERO, ZERO, ZERO
 
 
-@inline
+@borrowing
 def want_span(links, row, strand, low, high, spans, i):
     """Want the entries of a link on one ``strand`` of the genome, at positions from ``low`` to ``high``."""
     word = (links.word[row] << _PARTNER_SHIFT) | np.uint64(strand << POSITION_BITS)
@@ -299,7 +299,7 @@ def want_span(links, row, strand, low, high, spans, i):
     spans.begin[i], spans.end[i], spans.last[i] = links.begin[row], links.end[row], links.end[row]
 
 
-@inline
+@borrowing
 def narrow_spans(entries, spans, n, active):
     """Narrow the first ``n`` spans, each ``begin..end`` as wanted, to their entries from ``low`` to ``high``.
 
@@ -318,7 +318,7 @@ def narrow_spans(entries, spans, n, active):
             spans.end[i] += 1
 
 
-@inline
+@borrowing
 def place_hit(entry, place, k, length):
     """The hit of a seed at ``place`` of a read of ``length`` bases with an entry of the index."""
     reverse = (np.int64(entry >> np.uint64(POSITION_BITS)) ^ place) & 1
@@ -347,7 +347,7 @@ def probes_needed(longest, scoring):
     return needed
 
 
-@inline
+@borrowing
 def _ask(index, seeds, n_waiting, i):
     """Ask for a seed's bucket."""
     v.prefetch(index.buckets, np.int64(seeds.hashes[i] >> np.uint64(64 - index.bucket_bits)))
@@ -355,7 +355,7 @@ def _ask(index, seeds, n_waiting, i):
     return n_waiting + 1
 
 
-@inline
+@borrowing
 def _resolve(index, seeds, n_waiting):
     """Find the entries of the seeds that wait."""
     shift = np.uint64(64 - index.bucket_bits)
@@ -373,7 +373,7 @@ def _resolve(index, seeds, n_waiting):
         seeds.begin[i], seeds.end[i] = begin, end
 
 
-@inline
+@borrowing
 def _agreement(index, seeds, first, last, k, length):
     """How many probes of a read have one place, all on one diagonal; the leftmost; whether they span it."""
     n, low, high = np.int64(0), np.uint64(0), np.uint64(0)
@@ -390,13 +390,13 @@ def _agreement(index, seeds, first, last, k, length):
     return n, low, hit_position(low) <= OPEN and length - (hit_position(high) + k) <= OPEN
 
 
-@inline
+@borrowing
 def is_on_alt(genome, diagonal, anchor):
     """Whether a candidate lies on an ALT contig: the primary assembly is then searched for the read, too."""
     return genome.has_alt and genome.bases.is_alt[contig_at(genome.bases, diagonal + anchor)]
 
 
-@inline
+@borrowing
 def follows(reads, read, strand, diagonal, anchor, bases, scoring, window):
     """Whether the alignment without gaps on a diagonal leaves no part of a read that could lie elsewhere.
 
@@ -404,12 +404,12 @@ def follows(reads, read, strand, diagonal, anchor, bases, scoring, window):
     """
     length = reads.offsets[read + 1] - reads.offsets[read]
     begin = reads.offsets[read] + strand * reads.offsets[reads.offsets.size - 1]
-    read_window(bases, contig_at(bases, diagonal + anchor), diagonal, diagonal + length, window)
+    read_window(bases, contig_at(bases, diagonal + anchor), diagonal, diagonal + length, window, ZERO)
     _, score, start, end = best_stretch(reads.strands, begin, window, length, scoring)
     return score > 0 and start <= OPEN and length - end <= OPEN
 
 
-@inline
+@borrowing
 def _settles(reads, read, genome, scoring, needed, seeds, first, last, settled, slot):
     """Settle a read by its probes if they agree."""
     length = reads.offsets[read + 1] - reads.offsets[read]

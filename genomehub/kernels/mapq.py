@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from genomehub.kernels._jit import inline
+from genomehub.kernels._jit import borrowing
 
 MAX_MAPQ = 60
 #: Score that is assumed for the runner-up if none was found: a seed of bwa by chance.
@@ -20,29 +20,29 @@ _PHRED_PER_POINT = 6.02
 _PHRED = 4.343
 
 
-@inline
+@borrowing
 def _rounded(value):
     return np.int64(value + 0.499)
 
 
-@inline
+@borrowing
 def lead_quality(lead, match):
     """Phred of a lead of so many points of score."""
     return _rounded(_PHRED_PER_POINT * lead / match)
 
 
-@inline
+@borrowing
 def rivals_cost(n_rivals):
     """Phred that so many near-best rivals take away."""
     return _rounded(_PHRED * math.log(n_rivals + 1.0)) if n_rivals > 0 else np.int64(0)
 
 
-@inline
+@borrowing
 def within_scale(quality):
     return min(max(quality, np.int64(0)), np.int64(MAX_MAPQ))
 
 
-@inline
+@borrowing
 def single_quality(score, second, n_rivals, aligned, unused, scoring):
     """Mapping quality of a read by itself.
 
@@ -69,14 +69,14 @@ def single_quality(score, second, n_rivals, aligned, unused, scoring):
     return _rounded(quality * (1.0 - unused))
 
 
-@inline
+@borrowing
 def pair_quality(score, second, n_rivals, unused_1, unused_2, match):
     """Mapping quality of a pair: its score against the second-best pair or the ends by themselves."""
     quality = within_scale(lead_quality(score - second, match) - rivals_cost(n_rivals))
     return _rounded(quality * (1.0 - 0.5 * (unused_1 + unused_2)))
 
 
-@inline
+@borrowing
 def with_pair(single, pair, lead, match):
     """A read's quality when the pair speaks for it: it may gain 40, and not pass what ``lead`` is worth."""
     quality = single if single > pair else min(pair, single + 40)

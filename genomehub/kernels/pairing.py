@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from genomehub.kernels._jit import borrowing, inline
+from genomehub.kernels._jit import borrowing
 from genomehub.kernels.mapq import pair_quality, single_quality, with_pair
 from genomehub.kernels.ranking import fragment_end, share_the_read
 from genomehub.kernels.seeds import mix
@@ -50,7 +50,7 @@ class Choice(NamedTuple):
     proper: np.ndarray
 
 
-@inline
+@borrowing
 def outer_distance(alignments, row_1, length_1, row_2, length_2):
     """bp from the forward mate's 5' end to the reverse mate's, -1 if the mates do not face each other."""
     if alignments.contig_index[row_1] != alignments.contig_index[row_2]:
@@ -61,7 +61,7 @@ def outer_distance(alignments, row_1, length_1, row_2, length_2):
     return end_1 - end_2 if alignments.strand[row_1] else end_2 - end_1
 
 
-@inline
+@borrowing
 def distance_score(distance, limits, match):
     """Points of score a distance is worth: the log-likelihood of one as far from the mean, at most 0.5."""
     away = abs(distance - limits.mean) / limits.standard_deviation
@@ -69,7 +69,7 @@ def distance_score(distance, limits, match):
     return 0.721 * math.log(max(likelihood, 1e-300)) * match
 
 
-@inline
+@borrowing
 def _rivals(alignments, ranking, read, chosen, last, length, near):
     """Best score of another place for a read, and how many come within ``near`` of the chosen one's.
 
@@ -86,13 +86,13 @@ def _rivals(alignments, ranking, read, chosen, last, length, near):
     return second, n_near
 
 
-@inline
+@borrowing
 def _near(scoring):
     """Points that one difference costs: rivals no further behind are counted."""
     return max(scoring.match + scoring.mismatch, scoring.gap_open + scoring.gap_extend)
 
 
-@inline
+@borrowing
 def judge_alone(alignments, ranking, read, row, last, length, unused, scoring):
     """Quality and second score of an alignment of a read by itself; ``last`` as _rivals takes it."""
     second, n_near = _rivals(alignments, ranking, read, row, last, length, _near(scoring))
@@ -104,7 +104,7 @@ def judge_alone(alignments, ranking, read, row, last, length, unused, scoring):
     return single_quality(score, second, n_near, np.int64(aligned), unused, scoring), second
 
 
-@inline
+@borrowing
 def may_face(alignments, ranking, i, j, limits):
     """Whether ranked rows ``i`` and ``j`` of two mates face each other within the bounds of a proper pair."""
     if not limits.low <= ranking.ends[i] + ranking.ends[j] <= limits.high:
@@ -114,7 +114,7 @@ def may_face(alignments, ranking, i, j, limits):
     return same_contig and alignments.strand[a] != alignments.strand[b]
 
 
-@inline
+@borrowing
 def _points(alignments, ranking, i, j, limits, match):
     """Score of ranked rows ``i`` and ``j`` as a pair, not rounded."""
     distance = ranking.ends[i] + ranking.ends[j]
@@ -122,7 +122,7 @@ def _points(alignments, ranking, i, j, limits, match):
     return alignments.score[a] + alignments.score[b] + distance_score(distance, limits, match)
 
 
-@inline
+@borrowing
 def _best_pair(alignments, ranking, read, limits, match):
     """Best and second-best combination of the mates ``read`` and ``read + 1`` on the primary assembly.
 
@@ -149,7 +149,7 @@ def _best_pair(alignments, ranking, read, limits, match):
     return row_1, row_2, best, second
 
 
-@inline
+@borrowing
 def _count_near(alignments, ranking, read, limits, match, second, near, best_1, best_2):
     """Combinations, other than the best, that come within ``near`` of the second-best."""
     n = 0
@@ -164,7 +164,7 @@ def _count_near(alignments, ranking, read, limits, match, second, near, best_1, 
     return n
 
 
-@inline
+@borrowing
 def _best_alone(alignments, ranking, read, min_score):
     """The read's best row that scores enough, on an ALT contig only if need be, and where its rivals end.
 
@@ -179,7 +179,7 @@ def _best_alone(alignments, ranking, read, min_score):
     return np.int32(-1), ranking.offsets[read]
 
 
-@inline
+@borrowing
 def _settle_alone(alignments, ranking, read, length, unused, scoring, min_score, out):
     row, last = _best_alone(alignments, ranking, read, min_score)
     out.row[read] = row
@@ -192,7 +192,7 @@ def _settle_alone(alignments, ranking, read, length, unused, scoring, min_score,
         out.second_score[read] = second
 
 
-@inline
+@borrowing
 def _settle_pair(alignments, ranking, read, lengths, rows, quality, unused, scoring, out):
     for end in range(2):
         mate = read + end
@@ -207,7 +207,7 @@ def _settle_pair(alignments, ranking, read, lengths, rows, quality, unused, scor
         out.mapping_quality[mate] = with_pair(single, quality, lead, scoring.match)
 
 
-@inline
+@borrowing
 def _stands_apart(alignments, ranking, parts, read, min_score):
     """Whether pairing must not place a read: it is split, or placed on ALT contigs only."""
     first, last = ranking.offsets[read], ranking.alt_starts[read]
@@ -221,7 +221,7 @@ def _stands_apart(alignments, ranking, parts, read, min_score):
     return False
 
 
-@inline
+@borrowing
 def _mark_proper(alignments, read, lengths, limits, out):
     """Mates settled apart are a proper pair all the same if they face each other within the bounds."""
     row_1, row_2 = out.row[read], out.row[read + 1]
@@ -231,7 +231,7 @@ def _mark_proper(alignments, read, lengths, limits, out):
         out.proper[read], out.proper[read + 1] = proper, proper
 
 
-@inline
+@borrowing
 def _settle_together(alignments, ranking, read, lengths, unused, scoring, limits, out):
     """Settle ``read`` and the next as a proper pair, if that scores more than the best of each end alone.
 

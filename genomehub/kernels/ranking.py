@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from genomehub.kernels._jit import borrowing, inline, kernel
+from genomehub.kernels._jit import borrowing, kernel
 from genomehub.kernels.seeds import mix
 
 #: Two alignments of a read that share more than this of their read and reference spans are one.
@@ -49,7 +49,7 @@ class Parts(NamedTuple):
     whole: np.ndarray
 
 
-@inline
+@borrowing
 def fragment_end(alignments, row, length):
     """Global position of the read's 5' end, clips counted: start of a forward read, end of a reverse one."""
     if alignments.strand[row]:
@@ -57,14 +57,14 @@ def fragment_end(alignments, row, length):
     return alignments.ref_start[row] - alignments.query_start[row]
 
 
-@inline
+@borrowing
 def _overlap(start_1, end_1, start_2, end_2, part):
     """Whether two spans share more than ``part`` of the shorter one."""
     shared = min(end_1, end_2) - max(start_1, start_2)
     return shared > part * min(end_1 - start_1, end_2 - start_2)
 
 
-@inline
+@borrowing
 def _same_place(alignments, a, b):
     """Whether two alignments of a read are one, by their spans of the reference and of the read."""
     if alignments.strand[a] != alignments.strand[b]:
@@ -78,7 +78,7 @@ def _same_place(alignments, a, b):
     return _overlap(start_a, end_a, start_b, end_b, _SAME)
 
 
-@inline
+@borrowing
 def _span_on_read(alignments, row, length):
     """The aligned part on the read as sequenced."""
     start, end = np.int64(alignments.query_start[row]), np.int64(alignments.query_end[row])
@@ -87,7 +87,7 @@ def _span_on_read(alignments, row, length):
     return start, end
 
 
-@inline
+@borrowing
 def share_the_read(alignments, a, b, length):
     """Whether two alignments of a read lie over one part of it, so that one explains it or the other."""
     start_a, end_a = _span_on_read(alignments, a, length)
@@ -96,7 +96,7 @@ def share_the_read(alignments, a, b, length):
     return shared > 0 and shared >= _RIVAL * min(end_a - start_a, end_b - start_b)
 
 
-@inline
+@borrowing
 def _precedes(alignments, ties, is_alt, has_alt, a, b):
     if has_alt:
         alt_a, alt_b = is_alt[alignments.contig_index[a]], is_alt[alignments.contig_index[b]]
@@ -107,7 +107,7 @@ def _precedes(alignments, ties, is_alt, has_alt, a, b):
     return ties[a] < ties[b]
 
 
-@inline
+@borrowing
 def _rank_read(alignments, read, length, seed, is_alt, has_alt, first, out):
     """Rank the alignments of one read from ``first`` of the ranked rows on; returns where they end."""
     total = first
@@ -137,7 +137,7 @@ def _rank_read(alignments, read, length, seed, is_alt, has_alt, first, out):
     return total
 
 
-@inline
+@borrowing
 def _take_over(before, read, shift, first, out):
     """Copy what was ranked of a read whose alignments only moved by ``shift`` rows; returns where it ends."""
     begin, end = before.offsets[read], before.offsets[read + 1]
@@ -184,7 +184,7 @@ def rank_alignments(alignments, offsets, n_ends, first_template, is_alt, old_off
     return total
 
 
-@inline
+@borrowing
 def _drop_repeats(alignments, ranking, first, last, reach):
     """Keep the first of the ranked rows ``first`` to ``last`` at each place; returns where those kept end.
 
@@ -203,7 +203,7 @@ def _drop_repeats(alignments, ranking, first, last, reach):
     return kept
 
 
-@inline
+@borrowing
 def _other_place_of(alignments, ranking, order, n, i, length, masters):
     """The first part among ``order[:n]`` that ranked row ``i`` is another place of, -1 if none."""
     for k in range(n):
@@ -213,7 +213,7 @@ def _other_place_of(alignments, ranking, order, n, i, length, masters):
     return np.int32(-1)
 
 
-@inline
+@borrowing
 def _order_by_score(alignments, ranking, first, last, order):
     """List the ranked rows ``first`` to ``last`` by score; of equals the primary assembly comes first."""
     for i in range(first, last):

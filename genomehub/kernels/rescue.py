@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from genomehub.kernels import vectors as v
-from genomehub.kernels._jit import inline, kernel
+from genomehub.kernels._jit import borrowing, inline, kernel
 from genomehub.kernels.extension import read_window
 from genomehub.kernels.pairing import may_face
 from genomehub.kernels.ranking import fragment_end
@@ -56,7 +56,7 @@ def _room_for_votes(stretch, longest):
     )
 
 
-@inline
+@borrowing
 def _word_at(codes, begin, i, word, run):
     """Roll the word that ends at base ``i``; returns the word and how many bases without N lead to it."""
     code = np.int64(codes[begin + i])
@@ -65,7 +65,7 @@ def _word_at(codes, begin, i, word, run):
     return ((word << 2) | code) & (_N_WORDS - 1), run + 1
 
 
-@inline
+@borrowing
 def _list_words(strands, begin, length, votes):
     word, run = np.int64(0), np.int64(0)
     for i in range(length):
@@ -81,7 +81,7 @@ def _list_words(strands, begin, length, votes):
             votes.seen[word >> 6] |= np.uint64(1) << np.uint64(word & 63)
 
 
-@inline
+@borrowing
 def _most_votes(diagonals, n):
     """The first of ``diagonals[:n]`` with most votes, and these; zeros stand behind, a vector of them."""
     best, most = np.int64(0), np.int16(0)
@@ -96,7 +96,7 @@ def _most_votes(diagonals, n):
     return best, np.int64(most)
 
 
-@inline
+@borrowing
 def best_diagonal(strands, begin, length, n_window, votes):
     """The diagonal of a stretch that shares most words with a read, and its votes.
 
@@ -121,7 +121,8 @@ def best_diagonal(strands, begin, length, n_window, votes):
                 votes.diagonals[i - WORD + 1 - position + length] += 1
                 position = np.int64(votes.before[position])
     best, most = _most_votes(votes.diagonals, length + n_window)
-    votes.diagonals[: length + n_window] = 0
+    for d in range(length + n_window):
+        votes.diagonals[d] = 0
     for start in range(length - WORD + 1):
         word = np.int64(votes.words[start])
         if word >= 0:
@@ -130,7 +131,7 @@ def best_diagonal(strands, begin, length, n_window, votes):
     return best - length, most
 
 
-@inline
+@borrowing
 def _is_answered(alignments, ranking, i, read, limits):
     """Whether some alignment of ``read`` makes a proper pair with ranked row ``i`` of its mate."""
     for j in range(ranking.offsets[read], ranking.offsets[read + 1]):
@@ -139,7 +140,7 @@ def _is_answered(alignments, ranking, i, read, limits):
     return False
 
 
-@inline
+@borrowing
 def _stretch(alignments, row, length, mate_length, bases, limits):
     """Where the mate of a placed read must lie: start and end (global) within the contig."""
     anchor = fragment_end(alignments, row, length)
@@ -152,7 +153,7 @@ def _stretch(alignments, row, length, mate_length, bases, limits):
     return max(start, first), min(end, first + bases.contig_lengths[contig])
 
 
-@inline
+@borrowing
 def _ask_for(bases, start, end):
     """Ask for a stretch of the reference."""
     for byte in range(start >> 1, (end >> 1) + 1, _BYTES_OF_LINE):  # two bases a byte
@@ -166,7 +167,7 @@ class Searches(NamedTuple):
     row: np.ndarray
 
 
-@inline
+@borrowing
 def _list_searches(alignments, ranking, offsets, limits, max_rescues, out):
     """List the placements that no alignment of the mate fits; returns how many there are."""
     n = np.int64(0)
@@ -226,7 +227,7 @@ def rescue_mates(alignments, ranking, strands, offsets, bases, limits, max_rescu
         start, end = _stretch(alignments, row, mate_length, length, bases, limits)
         if end - start < WORD:
             continue
-        read_window(bases, np.int64(alignments.contig_index[row]), start, end, votes.window)
+        read_window(bases, np.int64(alignments.contig_index[row]), start, end, votes.window, np.int64(0))
         strand = 1 - np.int64(alignments.strand[row])
         begin = offsets[read] + strand * offsets[n_reads]
         diagonal, n_votes = best_diagonal(strands, begin, length, end - start, votes)

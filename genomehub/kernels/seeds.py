@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from genomehub.kernels import vectors as v
-from genomehub.kernels._jit import inline, kernel
+from genomehub.kernels._jit import borrowing, inline, kernel
 from genomehub.kernels.encode import unpack_window
 from genomehub.kernels.sorting import sort_words
 
@@ -66,7 +66,7 @@ def seed_scratch(n):
     return SeedScratch(np.empty(n + 64, dtype=np.uint32), np.empty(n + 64, dtype=np.uint64))
 
 
-@inline
+@borrowing
 def mix(word):
     """Bijection of 64-bit words after which every bit depends on every bit (MurmurHash3's finaliser)."""
     word ^= word >> np.uint64(33)
@@ -76,7 +76,7 @@ def mix(word):
     return word ^ (word >> np.uint64(33))
 
 
-@inline
+@borrowing
 def _roll(codes, begin, n, k, s, scratch):
     """Fill the scratch for ``codes[begin : begin + n]``: s-mer ranks and k-mers, by their last base."""
     one, two = np.uint64(1), np.uint64(2)
@@ -98,7 +98,7 @@ def _roll(codes, begin, n, k, s, scratch):
         scratch.kmers[i] = canonical if run >= k and forward != reverse else _NO_KMER
 
 
-@inline
+@borrowing
 def extract_syncmers(codes, begin, end, shape, scratch, hashes, places):
     """Find the syncmers of ``codes[begin:end]``, in order.
 
@@ -146,7 +146,7 @@ def extract_syncmers(codes, begin, end, shape, scratch, hashes, places):
     return found
 
 
-@inline
+@borrowing
 def partner(hashes, places, begin, end, i, step, shape):
     """Partner bits of syncmer ``i`` of ``begin <= i < end``, downstream (step 1) or upstream (step -1).
 
@@ -167,13 +167,13 @@ def partner(hashes, places, begin, end, i, step, shape):
     return max(chosen & np.uint64(0xFFFF), np.uint64(1))
 
 
-@inline
+@borrowing
 def rest_of_hash(word, bucket_bits):
     """The REST_BITS of a hash below those that name its bucket."""
     return (word >> np.uint64(64 - REST_BITS - bucket_bits)) & np.uint64((1 << REST_BITS) - 1)
 
 
-@inline
+@borrowing
 def _chunk_seeds(packed, start, stop, end, shape, buffer, scratch, hashes, places):
     """Syncmers that start in ``start <= position < stop`` and, behind them, those that they may be linked to.
 
@@ -247,7 +247,7 @@ def sort_buckets(entries, buckets):
         sort_words(entries, np.int64(buckets[i]), np.int64(buckets[i + 1]))
 
 
-@inline
+@borrowing
 def _entry(hashes, places, n, i, start, bucket_bits, shape):
     word = rest_of_hash(hashes[i], bucket_bits)
     word = (word << np.uint64(PARTNER_BITS)) | partner(hashes, places, ZERO, n, i, DOWNSTREAM, shape)

@@ -5,15 +5,16 @@ Most calls see a handful of words, often in order already; a bucket of a repeat 
 
 import numpy as np
 
-from genomehub.kernels._jit import inline
+from genomehub.kernels._jit import borrowing, inline
 
 _INSERTION_LIMIT = 24
 #: Words that quicksort may pass per word sorted before heapsort takes over; 2^40 random words need about 50.
 _BUDGET = 64
 
 
-@inline
-def _insertion_sort(words, begin, end):
+@borrowing
+def insertion_sort(words, begin, end):
+    """Sort ``words[begin:end]`` (uint64), a few dozen or nearly in order."""
     for i in range(begin + 1, end):
         word = words[i]
         j = i - 1
@@ -23,7 +24,7 @@ def _insertion_sort(words, begin, end):
         words[j + 1] = word
 
 
-@inline
+@borrowing
 def _sift_down(words, begin, root, n):
     word = words[begin + root]
     while True:
@@ -39,7 +40,7 @@ def _sift_down(words, begin, root, n):
     words[begin + root] = word
 
 
-@inline
+@borrowing
 def _heap_sort(words, begin, end):
     n = end - begin
     for root in range(n // 2 - 1, -1, -1):
@@ -49,7 +50,7 @@ def _heap_sort(words, begin, end):
         _sift_down(words, begin, np.int64(0), last)
 
 
-@inline
+@borrowing
 def _partition(words, begin, end):
     """Hoare's partition round the median of first, middle and last; returns where the upper part starts."""
     a, b, c = words[begin], words[(begin + end) // 2], words[end - 1]
@@ -71,7 +72,7 @@ def _partition(words, begin, end):
 def sort_words(words, begin, end):
     """Sort ``words[begin:end]`` (uint64): insertion sort or quicksort, heapsort if that degenerates."""
     if end - begin <= _INSERTION_LIMIT:
-        _insertion_sort(words, begin, end)
+        insertion_sort(words, begin, end)
         return
     stack = np.empty(128, dtype=np.int64)
     stack[0], stack[1] = begin, end
@@ -94,10 +95,10 @@ def sort_words(words, begin, end):
                 stack[2 * top], stack[2 * top + 1] = low, middle
                 low = middle
             top += 1
-        _insertion_sort(words, low, high)
+        insertion_sort(words, low, high)
 
 
-@inline
+@borrowing
 def _n_bits(word):
     n = 0
     while word > 0:
@@ -106,14 +107,14 @@ def _n_bits(word):
     return n
 
 
-@inline
+@borrowing
 def _bucket(word, top, low, shift, half):
     """The bucket of a word: those with bit ``top`` have a half of their own."""
     below = word & ((np.uint64(1) << np.uint64(top)) - np.uint64(1))
     return np.int64((below - low) >> shift) + np.int64(word >> np.uint64(top)) * half
 
 
-@inline
+@borrowing
 def sort_spread(words, n, top, spare, starts):
     """Sort ``words[:n]`` that are spread evenly, as places in a genome are, on both sides of ``2 ** top``.
 
@@ -128,7 +129,7 @@ def sort_spread(words, n, top, spare, starts):
     Notes
     -----
     Cost        O(n) for words evenly spread: a quarter of what merging takes for 1,400 hits in 50 runs, a
-                fifth of quicksort; O(n log n) at worst
+                fifth of quicksort; O(n log n) at worst (heapsort)
     """
     mask = (np.uint64(1) << np.uint64(top)) - np.uint64(1)
     low, high = words[0] & mask, words[0] & mask
@@ -137,7 +138,8 @@ def sort_spread(words, n, top, spare, starts):
     bits = _n_bits(np.int64(n))
     half = np.int64(1) << bits
     shift = np.uint64(max(0, _n_bits(np.int64(high - low)) - bits))
-    starts[: 2 * half + 1] = 0
+    for b in range(2 * half + 1):
+        starts[b] = 0
     for i in range(n):
         starts[_bucket(words[i], top, low, shift, half) + 1] += 1
     most, total = np.int32(0), np.int32(0)
@@ -154,7 +156,7 @@ def sort_spread(words, n, top, spare, starts):
         for b in range(2 * half):
             end = np.int64(starts[b])
             if end - begin > _INSERTION_LIMIT:
-                sort_words(spare, begin, end)
+                _heap_sort(spare, begin, end)
             begin = end
     for i in range(n):
         word, j = spare[i], i

@@ -60,7 +60,7 @@ def test_read_window__other_outside_the_contig():
     bases = pack_reference(contigs)
     out = np.empty(700, np.uint8)
     start = int(bases.contig_offsets[1])
-    read_window(bases, 1, start - 600, start + 100, out)
+    read_window(bases, 1, start - 600, start + 100, out, 0)
     assert (out[:600] == 5).all()
     assert out[600:677].tolist() == contigs[1].tolist()
     assert (out[677:700] == 5).all()
@@ -71,7 +71,7 @@ def test_read_window__other_outside_the_contig():
 def test_read_window__wholly_outside():
     bases = pack_reference([np.zeros(50, np.uint8)])
     out = np.zeros(30, np.uint8)
-    read_window(bases, 0, -40, -10, out)
+    read_window(bases, 0, -40, -10, out, 0)
     assert (out == 5).all()
 
 
