@@ -284,7 +284,7 @@ class CallConfig:
     high_depth: float = 5.0
     strand_bias_snv: float = 60.0
     strand_bias_indel: float = 200.0
-    low_mapping_quality: float = 30.0
+    low_mapping_quality: float = 25.0
     read_bias_share_snv: float = 0.25
     read_bias_share_indel: float = 0.25
     read_bias_z: float = -4.5
