@@ -188,6 +188,8 @@ class CallConfig:
         unit, bp; matching bases, less three times the differing ones, that make a copy
     Haplotypes and likelihoods
     flank : bp around a region within which reads are compared
+    realign_gap, realign_part : a read that differs is tried with a gap of up to so many bp (kernels.realign),
+        if so many bases lie on both sides of it
     max_haplotypes : candidates of one region, the reference among them; assembled ones come on top
     assembly_kmers : k of the local assembly, tried in turn until the graph has no cycle
     assembly_flank : bp around a region within which reads are assembled
@@ -248,6 +250,8 @@ class CallConfig:
     max_unit: int = 80
     min_copy: int = 15
     flank: int = 60
+    realign_gap: int = 100
+    realign_part: int = 12
     max_haplotypes: int = 24
     assembly_kmers: tuple[int, ...] = (15, 25, 35, 45, 55, 65, 75, 85, 95)
     assembly_flank: int = 100
@@ -280,7 +284,7 @@ class CallConfig:
     high_depth: float = 5.0
     strand_bias_snv: float = 60.0
     strand_bias_indel: float = 200.0
-    low_mapping_quality: float = 30.0
+    low_mapping_quality: float = 25.0
     read_bias_share_snv: float = 0.25
     read_bias_share_indel: float = 0.25
     read_bias_z: float = -4.5

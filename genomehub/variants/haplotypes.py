@@ -2,7 +2,8 @@
 
 The differences of reads from the reference that enough templates share are kept; the sets of kept events that
 reads carry, and each kept event alone, make the candidates. Sequencing errors, being rare, fall out before
-sequences are compared. Where alignments cannot be trusted, local assembly adds more.
+sequences are compared. A read that one gap fits better than its alignment is taken with that gap. Where
+alignments cannot be trusted, local assembly adds more.
 """
 
 from typing import NamedTuple
@@ -16,6 +17,7 @@ from genomehub.kernels.assembly import AssemblyLimits, assemble, sequence_keys
 from genomehub.kernels.events import Events
 from genomehub.kernels.haplotypes import ReadEvents
 from genomehub.kernels.pileup import Alignments
+from genomehub.kernels.realign import GapLimits, realign
 from genomehub.kernels.region_reads import RegionReads, cut_reads
 from genomehub.variants.pileup import Window
 
@@ -29,6 +31,8 @@ _MAX_LAG = 4
 _MAX_STRAY = 100
 #: Reads that must carry a set of events that is not a single one.
 _MIN_SET_READS = 2
+#: bp of an indel that one read is enough for where few reads could show it: no sequencing error makes it.
+_LONG_INDEL = 10
 #: Share of a region's templates that is enough as well, for a set that makes others complete.
 _SET_SHARE = 0.1
 #: Share of the reads that reach an event, more of which make it what reads have that do not reach it.
@@ -68,13 +72,15 @@ def candidate_haplotypes(
 ) -> Haplotypes:
     """Propose the haplotypes of each region ((n, 2) int64, rows)."""
     region = np.repeat(np.arange(regions.shape[0]), np.diff(reads.region_offsets))
+    alignments, reads = bettered(alignments, reads, window, config)
     key, found, offsets = kernels.read_events(
         alignments, reads.record, reads.begin, reads.end, regions[region, 0], regions[region, 1],
         window.reference, window.start, config.min_base_quality,
     )  # fmt: skip
     row, kind, length, source, rotation = found.T
     differences = ReadEvents(key, row, kind, length, source, rotation, offsets)
-    kept = shared_events(differences, reads, region, config)
+    few = spanning_reads(reads, regions) < config.min_spanning
+    kept = shared_events(differences, reads, region, few, config)
     sets, set_offsets = candidate_sets(differences, reads, region, regions, kept, config)
     flank = config.flank + _OVERHANG + np.minimum(regions[:, 1] - regions[:, 0], config.max_tract)
     low = np.maximum(regions[:, 0] - flank, 0)
@@ -84,6 +90,33 @@ def candidate_haplotypes(
         alignments.bases, found[kept.number], kept.offsets, sets, set_regions, low, high, window.reference
     )
     return Haplotypes(sequences, sequence_offsets, set_offsets, low, high)
+
+
+def bettered(
+    alignments: Alignments, reads: RegionReads, window: Window, config: CallConfig
+) -> tuple[Alignments, RegionReads]:
+    """Give the reads that one gap fits better than their alignment the one with that gap.
+
+    Returns
+    -------
+    alignments : with the better alignments, from the cut read's ``begin`` on, behind all others
+    reads : ``record``, ``first_row`` and ``last_row`` of these reads are those of the better alignments
+    """
+    limits = GapLimits(config.realign_gap, config.realign_part, config.min_base_quality)
+    better = realign(alignments, reads.record, reads.begin, reads.end, window.reference, window.start, limits)
+    n, entry = alignments.start.size, better.entry
+    record, first_row, last_row = reads.record.copy(), reads.first_row.copy(), reads.last_row.copy()
+    record[entry] = n + np.arange(entry.size)
+    first_row[entry], last_row[entry] = better.first_row, better.last_row
+    start = (window.start + better.start).astype(alignments.start.dtype)
+    cigar_offsets = alignments.cigar_offsets[-1] + better.cigar_offsets[1:]
+    more = alignments._replace(
+        start=np.concatenate([alignments.start, start]),
+        cigars=np.concatenate([alignments.cigars, better.cigars]),
+        cigar_offsets=np.concatenate([alignments.cigar_offsets, cigar_offsets]),
+        offsets=np.concatenate([alignments.offsets[:n], reads.begin[entry]]),
+    )
+    return more, reads._replace(record=record, first_row=first_row, last_row=last_row)
 
 
 def _starts(sizes: np.ndarray) -> np.ndarray:
@@ -98,13 +131,14 @@ def _changes(*columns: np.ndarray) -> np.ndarray:
 
 
 def shared_events(
-    events: ReadEvents, reads: RegionReads, region: np.ndarray, config: CallConfig
+    events: ReadEvents, reads: RegionReads, region: np.ndarray, few: np.ndarray, config: CallConfig
 ) -> KeptEvents:
     """Keep the events that ``min_support`` templates, and that share of the region's, have.
 
     Parameters
     ----------
     region : (n_reads,) int64, region of each entry of ``reads``
+    few : (n_regions,) bool, whether few reads span the region; a long indel of one read is kept there
     """
     n_regions = reads.n_fragments.size
     of_read = np.repeat(np.arange(reads.record.size), np.diff(events.offsets))
@@ -115,7 +149,8 @@ def shared_events(
     example = once[new]
     support = np.diff(np.append(np.flatnonzero(new), once.size))
     least = np.maximum(config.min_support, config.min_event_fraction * reads.n_fragments)
-    strong = support >= least[place[example]]
+    is_long = (events.kind[example] != kernels.SUBSTITUTION) & (events.length[example] >= _LONG_INDEL)
+    strong = (support >= least[place[example]]) | (is_long & few[place[example]])
     example, support = example[strong], support[strong]
     # too many: the best supported, ties by key
     rank = np.lexsort((events.key[example], -support, place[example]))
@@ -170,13 +205,14 @@ def candidate_sets(
     Notes
     -----
     Sets rank by the reads that span the region and carry exactly the set, then by all reads that carry it as
-    far as they go, then by value; then come completed sets, single events and pairs. The order of reads does
-    not matter.
+    far as they go, then by value; then come completed sets, single events, linked sets and pairs. The order
+    of reads does not matter.
     """
     n_regions = regions.shape[0]
     carried = carried_sets(events, reads, region, kept)
     covered = covered_sets(events, reads, region, kept)
     whole, whole_region = completed_sets(carried, covered, events, reads, region, kept)
+    linked, linked_region = linked_sets(carried, covered, region)
     carried |= usual_sets(carried, covered, region, kept)[region] & ~covered
     spans = (reads.first_row <= regions[region, 0]) & (reads.last_row >= regions[region, 1])
     order = np.lexsort((carried, region))
@@ -189,15 +225,17 @@ def candidate_sets(
     several = (n_reads >= _MIN_SET_READS) & (value > 0)
     single, paired, paired_region = single_sets(events, kept)
     none = np.zeros(n_regions, dtype=np.int64)
-    kinds = [none.size, int(several.sum()), whole.size, single.size, paired.size]
+    kinds = [none.size, int(several.sum()), whole.size, single.size, linked.size, paired.size]
     unread = np.zeros(sum(kinds[2:]), dtype=np.int64)
     table = [
-        np.concatenate([np.arange(n_regions), place[several], whole_region, kept.region, paired_region]),
+        np.concatenate(
+            [np.arange(n_regions), place[several], whole_region, kept.region, linked_region, paired_region]
+        ),
         np.repeat(np.arange(len(kinds)), kinds),
         np.concatenate([none, -n_spanning[several], unread]),
         np.concatenate([none, -n_reads[several], unread]),
     ]
-    sets = np.concatenate([none.astype(np.uint64), value[several], whole, single, paired])
+    sets = np.concatenate([none.astype(np.uint64), value[several], whole, single, linked, paired])
     return _best_distinct(sets, table, n_regions, config.max_haplotypes)
 
 
@@ -267,6 +305,36 @@ def completed_sets(
     chosen = alone[pair]
     sets = (carried[part[pair]] & inside) | (carried[partner] & ~inside)
     return sets[chosen], region[part[pair]][chosen]
+
+
+def linked_sets(
+    carried: np.ndarray, covered: np.ndarray, region: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Join the sets of reads of which each covers events that the other does not, and that share one.
+
+    So a haplotype is found that is longer than a read; both sets must agree wherever both reads reach.
+
+    Parameters
+    ----------
+    carried, covered : (n_reads,) uint64, as carried_sets and covered_sets give them
+
+    Returns
+    -------
+    sets : (n,) uint64; regions : (n,) int64
+    """
+    carried = carried & covered
+    order = np.flatnonzero(carried != 0)
+    order = order[np.lexsort((carried[order], covered[order], region[order]))]
+    new = np.flatnonzero(_changes(region[order], covered[order], carried[order]))
+    shown = order[new][np.diff(np.append(new, order.size)) >= _MIN_SET_READS]
+    n_behind = np.searchsorted(region[shown], region[shown], side="right") - np.arange(shown.size) - 1
+    first = np.repeat(np.arange(shown.size), n_behind)
+    second = first + 1 + np.arange(first.size) - np.repeat(np.cumsum(n_behind) - n_behind, n_behind)
+    one, two = shown[first], shown[second]
+    both = covered[one] & covered[two]
+    fits = (carried[one] & carried[two] != 0) & ((carried[one] ^ carried[two]) & both == 0)
+    fits &= (covered[one] & ~both != 0) & (covered[two] & ~both != 0)
+    return (carried[one] | carried[two])[fits], region[one][fits]
 
 
 def _lowest_bits(n: np.ndarray) -> np.ndarray:

@@ -95,7 +95,8 @@ def filters_of(genotype=(0, 1), alleles=("A", "C"), strand=(10, 10, 10, 10), qua
         ({"strand": (1, 0, 1, 0)}, "LowDepth"),
         ({"strand_p": 1e-7}, "StrandBias"),
         ({"strand_p": 1e-7, "alleles": ("A", "AC")}, "PASS"),
-        ({"mapping_quality": 29.0}, "LowMQ"),
+        ({"mapping_quality": 24.0}, "LowMQ"),
+        ({"mapping_quality": 26.0}, "PASS"),
         ({"strand": (12, 12, 3, 4), "z": -4.6}, "ReadBias"),
         ({"strand": (12, 12, 3, 4), "z": -4.4}, "PASS"),
         ({"strand": (12, 12, 5, 4), "z": -4.6}, "PASS"),  # a share of 27 %

@@ -146,6 +146,17 @@ def test_call_interval__indels_of_long_units_that_alignments_show_as_mismatches(
         assert spelled == [apply_edits(reference, [edit])[0]]
 
 
+def test_call_interval__deletion_of_a_unit_that_alignments_show_as_substitutions():
+    reference = context("TTCC" * 16 + "TTCT" + "TTCC" * 6)
+    edit = (567, "TTTCC", "T")
+    reads = []
+    for edits in ([], [edit]):
+        sequence, places = apply_edits(reference, edits)
+        reads += [_ungapped(aligned_read(sequence, places, n, 90), reference) for n in range(0, 800, 7)]
+    assert {op for read in reads for _, op in read.cigar} == {"M"}
+    assert genotypes(call(reference, make_records(reads))) == [(567, ["TTTCC", "T"], [0, 1])]
+
+
 def _ungapped(read, reference):
     """The read without gaps, at the end of its alignment that fits better."""
     n, end = len(read.bases), read.start + reference_span(read.cigar)

@@ -257,3 +257,42 @@ def test_genotype_calibration__bins_of_calls(tmp_path):
     (row,) = genotype_calibration.summarise(rows["GQ of SNVs"])
     assert (row["low"], row["high"], row["placed"], row["wrong"]) == (10, 13, 2, 1)
     assert row["expected_errors"] == pytest.approx(10**-1.2 + 10**-1.3)
+
+
+def test_undecided_variants__where_the_alt_reads_lie(tmp_path):
+    undecided_variants = importlib.import_module("undecided_variants")
+    head = "##fileformat=VCFv4.3\n##contig=<ID=c>\n##FORMAT=<ID={},Number=1,Type=String,Description=x>\n"
+    columns = "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\t"
+    truth, judged, bam = tmp_path / "truth.vcf", tmp_path / "judged.vcf", tmp_path / "reads.bam"
+    truth.write_text(
+        head.format("GT") + columns + "A\n"
+        + "".join(f"c\t{at}\t.\tA\tC\t.\t.\t.\tGT\t1|0\n" for at in (150, 1150, 2150, 3150))
+    )  # fmt: skip
+    judged.write_text(
+        head.format("BD") + columns + "TRUTH\tQUERY\n"
+        + "".join(
+            f"c\t{at}\t.\tA\tC\t.\t.\t.\tBD\t{decision}\t.\n"
+            for at, decision in ((150, "TP"), (1150, "FN"), (2150, "FN"), (3150, "N"))
+        )
+    )  # fmt: skip
+    truth = Path(pysam.tabix_index(str(truth), preset="vcf"))
+    variants = undecided_variants.true_variants(truth, judged, [("c", 2000, 2100)])
+    assert [v[1:] for v in variants] == [(149, True, (1,)), (1149, True, (1,)), (2149, True, (1,))]
+    assert len(undecided_variants.true_variants(truth, judged, [("c", 2000, 3000)])) == 2
+    header = pysam.AlignmentHeader.from_dict({"SQ": [{"SN": "c", "LN": 9000}]})
+    reads = [  # haplotype, true start (1-based), where it lies (0-based), MAPQ
+        ("h1", 101, 100, 60), ("h1", 120, 119, 20), ("h1", 130, 129, 60), ("h2", 101, 100, 60),
+        ("h1", 1101, 1100, 0), ("h1", 1101, 5100, 0), ("h1", 2101, 5100, 40), ("h1", 2120, 2119, 5),
+        ("h1", 151, 150, 60),
+    ]  # fmt: skip
+    with pysam.AlignmentFile(str(bam), "wb", header=header) as file:
+        for i, (haplotype, true, start, quality) in enumerate(reads):
+            record = pysam.AlignedSegment(header)
+            record.query_name = f"{haplotype}_c_{true}-{true + 99}_0_8000-8099_1_{i}"
+            record.query_sequence, record.cigarstring = "A" * 100, "100M"
+            record.reference_id, record.reference_start, record.mapping_quality = 0, start, quality
+            file.write(record)
+    counts = undecided_variants.alt_reads(bam, variants)
+    assert counts == [{"sure": 3}, {"tied": 2}, {"away": 1, "unsure": 1}]
+    assert [undecided_variants.kind_of(one, 3).partition(" ")[0] for one in counts] == ["3", "most", "most"]
+    assert undecided_variants.kind_of(counts[2], 1) == "fewer, but 1 or more of MAPQ > 0"
