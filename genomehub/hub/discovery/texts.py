@@ -174,7 +174,7 @@ class PostgresqlTexts:
         *whole, last = element.words
         found = self._with_word(session, last, field, element.prefix)
         for word in whole:
-            found = np.intersect1d(found, self._with_word(session, word, field, False))
+            found = found[np.isin(found, self._with_word(session, word, field, False))]
         if not whole or not len(found):
             return found
         last_id = session.scalar(text(f"SELECT max(dataset_id) FROM search_text_{field}"))
