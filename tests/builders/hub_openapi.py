@@ -10,6 +10,7 @@ import functools
 import re
 import uuid
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -22,7 +23,7 @@ from builders.described import describe
 from builders.hub import World, hub_world
 from builders.hub_server import serving
 from builders.uploads import TUS, begin, send
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from genomehub.hub import models
@@ -118,6 +119,8 @@ class Asked:
         """Return identifiers by name: of a study that has just begun, and of all else that is asked about."""
         with self.world.hub.database.write() as session:
             session.execute(delete(models.StudyMember))  # nobody may be in too many
+            long_ago = self.world.clock() - timedelta(days=2)  # nor have invited too many in a day
+            session.execute(update(models.StudyInvitation).values(created_at=long_ago))
         given = opened(self.world) | self.world.datasets
         given |= {"nothing": str(uuid.uuid4()), "nothing file": f"{'0' * 64}.1"}
         given["researcher's token"] = self.world.tokens["researcher"]

@@ -146,7 +146,7 @@ def test_cli__backup_restore_clean(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     for command, told in (
         (["init"], "made the catalogue"),
-        (["backup", "b.tar"], "backed up to b.tar: 0 entries, 1 events, schema 0008"),
+        (["backup", "b.tar"], "backed up to b.tar: 0 entries, 1 events, schema 0010"),
         (["restore", "b.tar", "--catalogue", "new/c.sqlite"], "restored from b.tar: 0 entries, 1 events"),
         (["clean", "--catalogue", "new/c.sqlite"], "removed 0 expired uploads, 0 orphaned folders"),
     ):
@@ -237,7 +237,7 @@ def test_migration__of_the_first_catalogue_keeps_everything(url):
         log.append("register", None, None, {"version": 1})
     before = _rows(database)
     database.close()
-    with pytest.raises(StoreError, match="has schema version 0001; this genomehub needs 0008"):
+    with pytest.raises(StoreError, match="has schema version 0001; this genomehub needs 0010"):
         Catalogue.open(url)
     with Catalogue.create(url, actor="test") as catalogue:
         assert catalogue.change == "migrated"

@@ -12,6 +12,8 @@ from pydantic import SecretStr
 from sqlalchemy import select
 
 from genomehub.hub import models
+from genomehub.hub.access import studies
+from genomehub.hub.access.people import add_person
 from genomehub.hub.access.studies import leave
 from genomehub.hub.notices import occasions, outbox
 from genomehub.hub.pages.letters import LETTERS
@@ -137,6 +139,84 @@ def test_invitation__that_has_expired_is_not_sent(sqlite_world, server):
     sqlite_world.clock.turn(days=31)
     assert post(sqlite_world).n_dropped == 1
     assert server.letters == []
+
+
+def invited(world, *emails, title="Hearts", status=201):
+    """Make a study that invites addresses; return the last answer."""
+    client = world.client("researcher")
+    study = client.post("/api/studies", json={"title": title, "summary": "Private"}).json()["uuid"]
+    for email in emails:
+        answer = client.post(f"/api/studies/{study}/invitations", json={"email": email})
+        assert answer.status_code == status, answer.text
+    return answer.json()
+
+
+LOGIN = {"oidc_issuer": "https://login.hub.test", "oidc_everybody": True}
+
+
+def test_invitation__of_a_stranger_tells_nothing_of_the_study(world, server):
+    mailing(world, server, contact_email="help@hub.test", mail_from="hub@hub.test", **LOGIN)
+    answers = [invited(world, email) for email in ("Nobody@Else.test", "colleague@hub.test")]
+    assert answers[0].keys() == answers[1].keys(), "who invites is not told who is known here"
+    assert post(world).n_sent == 2
+    (letter,) = server.to("nobody@else.test")
+    assert letter["Subject"] == "[Test hub] You are invited to a study"
+    assert letter["Reply-To"] == "help@hub.test"
+    text = " ".join(letter.get_content().split())
+    assert "Log in with this e-mail address until 28 December 2026" in text
+    assert "http://hub.test/en/studies" in text
+    for private in ("Hearts", "Private", "Researcher", "researcher@"):
+        assert private not in letter.as_string()
+    assert post(world).n_sent == 0
+    log = world.client("auditor").get("/api/audit", params={"action": "notice-send"}).json()["events"]
+    assert {frozenset(one["detail"]) for one in log} == {
+        frozenset({"kind", "person"}), frozenset({"kind", "invitation"})
+    }  # fmt: skip
+    assert "else.test" not in str(log)
+
+
+def test_invitation__of_a_stranger_once_in_thirty_days(world, server):
+    mailing(world, server, default_language="fr", **LOGIN)
+    for title in ("Hearts", "Lungs"):
+        invited(world, "nobody@else.test", "nobody@else.test", title=title)
+        post(world)
+    world.clock.turn(days=29)
+    invited(world, "nobody@else.test", title="Eyes")
+    assert post(world).n_sent == 0
+    assert [one["Subject"] for one in server.letters] == ["[Test hub] Vous êtes invité à une étude"]
+    world.clock.turn(days=2)
+    look_round(world.hub)
+    with world.hub.database.read() as session:
+        assert session.scalars(select(models.Notice)).all() == [], "the address is forgotten"
+    invited(world, "nobody@else.test", title="Ears")
+    assert post(world).n_sent == 1
+
+
+@pytest.mark.parametrize("settings", [{}, {"oidc_everybody": False}, {"oidc_issuer": None}])
+def test_invitation__of_a_stranger_only_who_can_log_in(sqlite_world, server, settings):
+    mailing(sqlite_world, server, **(LOGIN | settings))
+    invited(sqlite_world, "nobody@else.test")
+    assert post(sqlite_world).n_sent == (0 if settings else 1)
+
+
+def test_invitation__of_a_stranger_who_came_meanwhile_is_not_sent(sqlite_world, server):
+    mailing(sqlite_world, server, **LOGIN)
+    invited(sqlite_world, "nobody@else.test", "other@else.test")
+    with sqlite_world.hub.database.write() as session:
+        add_person(session, "Nobody", "nobody@else.test", sqlite_world.clock())
+    sqlite_world.clock.turn(days=31)
+    done = post(sqlite_world)
+    assert (done.n_sent, done.n_dropped) == (0, 2), "one is known, the other's invitation has expired"
+
+
+def test_invitation__so_many_in_a_day_whoever_they_are(sqlite_world, monkeypatch):
+    monkeypatch.setattr(studies, "MAXIMAL_INVITATIONS", 3)
+    invited(sqlite_world, "a@else.test", "colleague@hub.test", "b@else.test", "b@else.test")
+    for email in ("c@else.test", "auditor@hub.test"):
+        answer = invited(sqlite_world, email, title=email, status=429)
+        assert answer["detail"] == "you have invited 3 people in a day. Go on tomorrow."
+    sqlite_world.clock.turn(days=1, minutes=1)
+    invited(sqlite_world, "c@else.test", title="Tomorrow")
 
 
 def test_permit__withdrawn_changed_and_longer(sqlite_world, server):

@@ -113,7 +113,7 @@ def test_migration__indexes_what_is_there(world):
     before = titles(world)
     with world.hub.database.write() as session:
         session.execute(delete(models.SearchDocument))
-        texts_of(session).remove(session, session.scalars(select(models.Dataset.id)).all())
+        texts_of(session).replace(session, session.scalars(select(models.Dataset.id)).all(), [])
         session.execute(text("INSERT INTO search_stale (dataset_id) SELECT id FROM dataset"))
     assert titles(world) == before == ["Data set open-door"]
 

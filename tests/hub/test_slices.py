@@ -2,6 +2,7 @@
 
 import random
 import subprocess
+from pathlib import Path
 
 import numpy as np
 import pysam
@@ -184,6 +185,42 @@ def test_region__hands_on_inner_blocks_as_they_are(place):
     parts = list(given.region(region))
     as_they_are = sum(len(part) for part in parts if part in content)
     assert as_they_are > 0.7 * sum(len(part) for part in parts)
+
+
+def test_cram__a_cut_reads_its_part_of_the_reference_only(tmp_path):
+    """Not the whole contig, which may be a tenth of a genome, to give out a few reads of it."""
+    bases = np.random.default_rng(1).choice(np.frombuffer(b"ACGT", np.uint8), 8_000_000).tobytes().decode()
+    fasta, cram = tmp_path / "genome.fa", tmp_path / "reads.cram"
+    fasta.write_text(f">chr1\n{bases}\n")
+    pysam.faidx(str(fasta))
+    head = pysam.AlignmentHeader.from_dict(
+        {"HD": {"SO": "coordinate"}, "SQ": [{"SN": "chr1", "LN": len(bases)}]}
+    )
+    with pysam.AlignmentFile(str(cram), "wc", header=head, reference_filename=str(fasta)) as out:
+        for number, start in enumerate(range(4_000_000, 4_020_000, 10)):
+            read = pysam.AlignedSegment(head)
+            read.query_name, read.reference_id, read.reference_start = f"r{number}", 0, start
+            letters = bases[start : start + 50] + "A" + bases[start + 51 : start + 100]
+            read.query_sequence, read.query_qualities, read.cigarstring = letters, [30] * 100, "100M"
+            out.write(read)
+    pysam.index(str(cram))
+    source = CramSource(
+        LocalBlob(cram), LocalBlob(Path(f"{cram}.crai")), ("part",), lambda contigs: str(fasta)
+    )
+    header = source.header()
+
+    def n_read():
+        return int(Path("/proc/self/io").read_text().split()[1])  # rchar
+
+    before = n_read()
+    cut = b"".join(source.region(Region(0, 4_010_000, 4_010_100)))
+    assert n_read() - before < 1_000_000
+    (tmp_path / "cut.cram").write_bytes(header + cut + source.end)
+    command = ["samtools", "view", "-T", str(fasta)]
+    given = subprocess.run([*command, str(tmp_path / "cut.cram")], capture_output=True, check=True)
+    asked = subprocess.run([*command, str(cram), "chr1:4010001-4010100"], capture_output=True, check=True)
+    assert given.stdout == asked.stdout
+    assert len(given.stdout.splitlines()) == 19
 
 
 def test_cram__without_its_reference_says_what_to_do(place):

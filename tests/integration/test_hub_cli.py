@@ -56,14 +56,14 @@ FULL = shlex.split(
 
 
 def test_init__says_what_it_did(run):
-    assert run("init")[:2] == (0, f"made the catalogue {Path.cwd()}/catalogue.sqlite (schema 0008)\n")
+    assert run("init")[:2] == (0, f"made the catalogue {Path.cwd()}/catalogue.sqlite (schema 0010)\n")
     code, out, _ = run("init")
     assert (code, "is there and current" in out) == (0, True)
     code, out, _ = run("init", "--catalogue", "new/folder/c.sqlite", "--json")
     assert json.loads(out) == {
         "catalogue": str(Path("new/folder/c.sqlite").absolute()),
         "outcome": "made",
-        "schema": "0008",
+        "schema": "0010",
     }
 
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session, selectinload
 
-from genomehub.errors import ConflictError, InputError, NotAllowedError, NotFoundError
+from genomehub.errors import ConflictError, InputError, NotAllowedError, NotFoundError, TooOftenError
 from genomehub.hub import models
 from genomehub.hub.access.people import normal_email
 from genomehub.hub.access.principals import Principal
@@ -15,6 +15,8 @@ from genomehub.hub.access.principals import Principal
 #: How long an invitation may be accepted.
 INVITATION_LASTS = timedelta(days=30)
 MAXIMAL_MEMBERS, MAXIMAL_STUDIES = 200, 100
+#: Invitations of one person in a day: each may send an e-mail to anybody.
+MAXIMAL_INVITATIONS = 50
 
 
 def make_study(session: Session, lead: int, title: str, summary: str, now: datetime) -> models.Study:
@@ -73,7 +75,15 @@ def require_lead(study: models.Study, principal: Principal) -> None:
 def invite(
     session: Session, study: models.Study, email: str, by: int, now: datetime
 ) -> models.StudyInvitation:
-    """Ask the owner of an e-mail address to join. They see it when they log in with that address."""
+    """Ask the owner of an e-mail address to join. They see it when they log in with that address.
+
+    Raises
+    ------
+    InputError, ConflictError
+        It is no address, or a member's, or the study is full.
+    TooOftenError
+        Who invites has invited many today, whether or not the hub knows them.
+    """
     address = normal_email(email) or ""
     if address.count("@") != 1 or not all(address.split("@")) or len(address) > models.NAME_LENGTH:
         raise InputError(f"{email[:80]!r}: is no e-mail address. Write it as name@host.")
@@ -85,6 +95,12 @@ def invite(
     known = next((one for one in held if one.email == address), None)
     if known is not None:
         return known
+    lately = select(func.count()).where(
+        models.StudyInvitation.created_by_id == by,
+        models.StudyInvitation.created_at > now - timedelta(days=1),
+    )
+    if (session.scalar(lately) or 0) >= MAXIMAL_INVITATIONS:
+        raise TooOftenError(f"you have invited {MAXIMAL_INVITATIONS} people in a day. Go on tomorrow.")
     made = models.StudyInvitation(
         uuid=str(uuid.uuid4()), study_id=study.id, email=address, created_at=now, created_by_id=by,
         expires_at=now + INVITATION_LASTS,

@@ -141,16 +141,15 @@ class CramSource:
             given.write(file.plain_head + container + file.end)
             given.flush()
             fasta = self._fasta(region)
-            options = [f"version={file.version}".encode()]
-            if fasta is None:
-                # Bases as they are only where the source has them so: htslib 1.16 fails an assertion on files
-                # that need the reference in one container and not in the next.
-                options.append(b"no_ref=1")
+            # The reference goes along, as far as these reads and their MD tell it: with a FASTA, htslib reads
+            # a whole contig to write one read of it. Bases as they are only where the source has them so:
+            # htslib 1.16 fails an assertion on files that need the reference in one container and not in the
+            # next.
+            how = b"no_ref=1" if fasta is None else b"embed_ref=2"
+            options = [f"version={file.version}".encode(), how]
             with _htslib_errors(), _opened(given, "rc", reference_filename=fasta) as reads:
                 n_reads = 0
-                with _opened(
-                    made, "wc", header=reads.header, reference_filename=fasta, format_options=options
-                ) as out:
+                with _opened(made, "wc", header=reads.header, format_options=options) as out:
                     for read in reads.fetch(until_eof=True):
                         if _is_in(read, region):
                             out.write(read)

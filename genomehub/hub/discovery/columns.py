@@ -183,7 +183,7 @@ class Columns:
     def _look_up(
         self, session: Session, element: Element, field: Field, among: list[int] | None = None
     ) -> np.ndarray:
-        numbers = np.fromstring(texts_of(session).find(session, element, field, among), np.int64, sep=" ")
+        numbers = texts_of(session).find(session, element, field, among)
         return numbers[numbers < self.size]
 
     def forgetting(self) -> "Columns":

@@ -45,8 +45,6 @@ def _next_generation(session: Session) -> int:
 
 def _index(session: Session, ids: Sequence[int], generation: int) -> None:
     found = _read(session, ids)
-    texts = texts_of(session)
-    texts.remove(session, ids)
     session.execute(delete(models.SearchDocument).where(models.SearchDocument.dataset_id.in_(ids)))
     values = _value_ids(session, {value for _, known in found.values() for value in _keyed(known)})
     rows = [_row(ids_of, known, values, generation) for ids_of, known in found.values()]
@@ -56,8 +54,7 @@ def _index(session: Session, ids: Sequence[int], generation: int) -> None:
         (row, (joined(known.title), joined(known.keywords), joined(known.body)))
         for row, (_, known) in found.items()
     ]
-    if words:
-        texts.put(session, words)
+    texts_of(session).replace(session, ids, words)
     _learn_words(session, [known for _, known in found.values()], [fields for _, fields in words])
     session.execute(delete(models.SearchStale).where(models.SearchStale.dataset_id.in_(ids)))
 

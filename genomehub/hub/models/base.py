@@ -6,7 +6,7 @@ from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Integer, MetaData, S
 from sqlalchemy.orm import DeclarativeBase
 
 #: Revision of the newest migration; revisions are numbered, so an older and a newer one can be told apart.
-SCHEMA_VERSION = "0008"
+SCHEMA_VERSION = "0010"
 #: Alembic's table, under a name of our own: other programs use Alembic too.
 VERSION_TABLE = "genomehub_schema"
 

@@ -15,6 +15,7 @@ class Notice(Model):
 
     uuid : names the letter (``Message-ID``), also when it is sent a second time
     once : of an occasion and a person, so that nobody is told twice
+    person_id : who is told; null for somebody whom the hub does not know, of whom it has an ``address`` only
     kind : one of ``hub.pages.letters``; detail : what it is about, by identifiers
     due_at : when to try next; while a process tries, the end of its turn
     given_up_at : it could not be sent for days, or is not true any more; failure : why
@@ -25,7 +26,8 @@ class Notice(Model):
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
     uuid: Mapped[str] = mapped_column(String(36), unique=True)
     once: Mapped[str] = mapped_column(Name, unique=True)
-    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"))
+    person_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
+    address: Mapped[str | None] = mapped_column(Name)
     kind: Mapped[str] = mapped_column(String(30))
     detail: Mapped[dict[str, Any]] = mapped_column(Json)
     created_at: Mapped[datetime] = mapped_column(UtcTime)
@@ -35,4 +37,4 @@ class Notice(Model):
     given_up_at: Mapped[datetime | None] = mapped_column(UtcTime)
     failure: Mapped[str | None] = mapped_column(Text)
 
-    person: Mapped[Person] = relationship()
+    person: Mapped[Person | None] = relationship()

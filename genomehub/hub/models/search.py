@@ -1,10 +1,10 @@
 """The index for finding data sets: made from descriptions, and made again whenever it is missing.
 
 The words themselves lie where each database looks them up its own way, so these are no models: in
-``search_text``, a virtual table of SQLite's FTS5, or in ``search_text_title``, ``_keywords`` and ``_body``
-with columns of type tsvector in PostgreSQL. Triggers of the database note in
-``search_stale`` whose index is out of date, whoever changes what it is made from; ``discovery.indexing``
-brings it up to date at the end of every write transaction.
+``search_text``, a virtual table of SQLite's FTS5, or, in PostgreSQL, in ``search_text_word``, and with where
+they stand in ``search_text_title``, ``_keywords`` and ``_body`` (columns of type tsvector). Triggers of the
+database note in ``search_stale`` whose index is out of date, whoever changes what it is made from;
+``discovery.indexing`` brings it up to date at the end of every write transaction.
 """
 
 import datetime

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from genomehub.hub import models
 from genomehub.hub.access.principals import Principal
 from genomehub.hub.access.requests import stewards_of
-from genomehub.hub.notices.outbox import put
+from genomehub.hub.notices.outbox import put, put_stranger
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,12 +18,14 @@ class Occasions:
     """What happens in a transaction, for those who are to be told of it.
 
     by : who does it; on : whether the hub sends e-mail at all
+    strangers : whether whoever proves an e-mail address may log in, so that inviting one leads somewhere
     """
 
     session: Session
     by: Principal
     now: datetime
     on: bool
+    strangers: bool
 
     def request_submitted(self, request: models.AccessRequest) -> None:
         """A request waits for the stewards of its data sets."""
@@ -58,9 +60,12 @@ class Occasions:
         self._tell(kind, _leads(extension.permit.study), extension.uuid)
 
     def study_invited(self, invitation: models.StudyInvitation) -> None:
-        """A study invites the people of an address. Nobody whom the hub does not know is written to."""
-        people = select(models.Person).where(models.Person.email == invitation.email)
-        self._tell("study-invites", self.session.scalars(people).all(), invitation.uuid, "invited")
+        """A study invites the people of an address, whether or not the hub knows them."""
+        found = select(models.Person).where(models.Person.email == invitation.email)
+        people = self.session.scalars(found).all()
+        self._tell("study-invites", people, invitation.uuid, "invited")
+        if not people and self.on and self.strangers:
+            put_stranger(self.session, "study-invites", invitation.email, invitation.uuid, self.now)
 
     def _tell(self, kind: str, people: Iterable[models.Person], about: str, mark: str | None = None) -> None:
         """Tell people; ``mark`` is for what is told once only, however often it is done."""

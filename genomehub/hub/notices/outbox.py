@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Select, delete, exists, or_, select
+from sqlalchemy import ColumnElement, Select, and_, delete, exists, or_, select
 from sqlalchemy.orm import Session
 
 from genomehub.hub import models
@@ -21,6 +21,8 @@ TURN = timedelta(minutes=10)
 AT_ONCE = 20
 #: Sent letters are remembered for so long, so that nobody is warned twice of the end of a permit.
 REMEMBERED = timedelta(days=400)
+#: A stranger is written to once in so long, whoever invites them, and their address is kept no longer.
+STRANGERS_REST = timedelta(days=30)
 _LONGEST_WAIT = timedelta(hours=6)
 
 
@@ -48,6 +50,22 @@ def put(
         session.flush()
         n_new += 1
     return n_new
+
+
+def put_stranger(session: Session, kind: str, address: str, about: str, now: datetime) -> bool:
+    """Put a letter to somebody whom the hub does not know into the outbox, if they had none for a while."""
+    notice = models.Notice
+    lately = select(exists().where(notice.address == address, notice.created_at > now - STRANGERS_REST))
+    if session.scalar(lately):
+        return False
+    session.add(
+        notice(
+            uuid=str(uuid.uuid4()), once=f"{kind}:{about}:stranger", address=address, kind=kind,
+            detail={"about": about}, created_at=now, due_at=now, tries=0,
+        )
+    )  # fmt: skip
+    session.flush()
+    return True
 
 
 def is_due(session: Session, now: datetime) -> bool:
@@ -100,4 +118,6 @@ def forget(session: Session, now: datetime) -> None:
 
 def _old(now: datetime) -> ColumnElement[bool]:
     notice, before = models.Notice, now - REMEMBERED
-    return or_(notice.sent_at < before, notice.given_up_at < before)
+    done = or_(notice.sent_at.is_not(None), notice.given_up_at.is_not(None))
+    stranger = and_(notice.address.is_not(None), notice.created_at <= now - STRANGERS_REST, done)
+    return or_(notice.sent_at < before, notice.given_up_at < before, stranger)

@@ -208,7 +208,10 @@ class _Turn:
             else:
                 outbox.sent(notice, now)
                 self.n_sent += 1
-            detail: dict[str, object] = {"kind": notice.kind, "person": notice.person.uuid}
+            to = {"invitation": notice.detail["about"]}  # the log names no address
+            if notice.person is not None:
+                to = {"person": notice.person.uuid}
+            detail: dict[str, object] = {"kind": notice.kind, **to}
             action = "notice-fail" if never else "notice-send"
             EventLog(session, ACTOR, now).append_about(action, None, None, detail)
 

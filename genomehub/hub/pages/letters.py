@@ -8,6 +8,7 @@ import dataclasses
 from collections.abc import Callable
 from datetime import datetime
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from genomehub.errors import NotFoundError
@@ -21,6 +22,21 @@ from genomehub.hub.pages.texts import N_, Words
 FOOT = N_(
     "You get this because of your part in %(site)s. On your account page you choose the language of such "
     "messages, or that you want none: %(account)s"
+)
+
+#: Subject, text and foot of an invitation to somebody whom the hub does not know: the address may be a
+#: mistake, or anybody's, so it tells neither the study nor who invites, and carries no words of theirs.
+STRANGER = (
+    N_("You are invited to a study"),
+    N_(
+        "Somebody invites you to their study at %(site)s, where genome data for research are described and "
+        "asked for. Log in with this e-mail address until %(day)s: your page of studies says which it is, "
+        "and who is in it:"
+    ),
+    N_(
+        "You get this because your address was given to %(site)s for an invitation. If you expect none, do "
+        "nothing: nobody is told whether you read this, and you get at most one such message in 30 days."
+    ),
 )
 
 
@@ -116,6 +132,8 @@ def compose(
     site : what the hub is called; url : how the world reaches it; language : where a person chose none
     """
     person = notice.person
+    if person is None:
+        return _to_stranger(session, notice, now, site=site, url=url, language=language)
     if person.disabled_at is not None or person.unsubscribed_at is not None or not person.email:
         return None
     gate = Gate(session, principal_of(person, "notice"), now)
@@ -133,6 +151,24 @@ def compose(
     return Letter(
         person.name, person.email, words.language, f"[{site}] {words.say(subject, **values)}", body + "\n"
     )
+
+
+def _to_stranger(
+    session: Session, notice: models.Notice, now: datetime, *, site: str, url: str, language: str
+) -> Letter | None:
+    """Return an invitation to somebody whom the hub does not know, unless by now it does."""
+    address = notice.address or ""
+    known = session.scalar(select(models.Person.id).where(models.Person.email == address).limit(1))
+    try:
+        about = _open_invitation(session, address, notice, now)
+    except NotFoundError:
+        return None
+    if known is not None:
+        return None
+    words = Words(language)
+    subject, text, foot = (words.say(one, site=site, day=words.day(about.ends)) for one in STRANGER)
+    body = "\n\n".join((text, f"{url}/{words.language}{about.path}", f"-- \n{foot}"))
+    return Letter("", address, words.language, f"[{site}] {subject}", body + "\n")
 
 
 def _request(session: Session, gate: Gate, notice: models.Notice, now: datetime) -> Subject:
@@ -157,7 +193,11 @@ def _extension(session: Session, gate: Gate, notice: models.Notice, now: datetim
 
 
 def _invitation(session: Session, gate: Gate, notice: models.Notice, now: datetime) -> Subject:
-    held = studies.open_invitations(session, now, email=notice.person.email)
+    return _open_invitation(session, notice.person.email if notice.person else None, notice, now)
+
+
+def _open_invitation(session: Session, email: str | None, notice: models.Notice, now: datetime) -> Subject:
+    held = studies.open_invitations(session, now, email=email) if email else []
     invitation = next((one for one in held if one.uuid == notice.detail["about"]), None)
     if invitation is None:
         raise NotFoundError("the invitation was accepted or has expired, or the address is another one.")

@@ -82,7 +82,9 @@ class Hub:
 
     def tell(self, session: Session, by: Principal) -> Occasions:
         """Return what puts letters about a change into the outbox: with the change, or not at all."""
-        return Occasions(session, by, self.clock(), on=self.settings.mail_server is not None)
+        settings = self.settings
+        strangers = settings.oidc_issuer is not None and settings.oidc_everybody
+        return Occasions(session, by, self.clock(), settings.mail_server is not None, strangers)
 
 
 def open_hub(settings: Settings, clock: Callable[[], datetime] = now_utc, tries: Path | None = None) -> Hub:

@@ -11,7 +11,7 @@ from fastapi.responses import Response
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from genomehub.errors import ConfigError, InputError
+from genomehub.errors import ConfigError, InputError, TooOftenError
 from genomehub.hub import models
 from genomehub.hub.access import extensions, permits, requests, studies
 from genomehub.hub.access.audit import study_events
@@ -128,7 +128,7 @@ def invite(uuid: Uuid, fields: PostedDependency, hub: HubDependency, reader: Rea
     try:
         wanted = checked(study_routes.WantedInvitation, email=one(fields, "email"))
         study_routes.invite(hub, who, uuid, wanted)
-    except InputError as error:
+    except (InputError, TooOftenError) as error:
         with hub.database.read() as session:
             return _study(session, hub, reader, uuid, fault=str(error))
     return go(reader, f"/studies/{uuid}")

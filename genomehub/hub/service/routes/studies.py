@@ -116,11 +116,13 @@ class WantedInvitation(BaseModel, extra="forbid"):
     email: Name
 
 
-@router.post("/api/studies/{uuid}/invitations", status_code=201, responses=problems(401, 403, 404, 409))
+@router.post("/api/studies/{uuid}/invitations", status_code=201, responses=problems(401, 403, 404, 409, 429))
 def invite(hub: HubDependency, who: PersonDependency, uuid: Uuid, wanted: WantedInvitation) -> StudyAnswer:
-    """Invite an e-mail address. Whether somebody of it is here is not told; tell others to log in.
+    """Invite an e-mail address. Whether somebody of it is here is not told.
 
-    People whom the hub knows by this address get an e-mail, if it sends any.
+    Its owner gets an e-mail, if the hub sends any, and finds the invitation when they log in with that
+    address. Somebody whom the hub does not know is told neither the study nor who invites, and is written to
+    once in 30 days at most. A person invites at most 50 addresses in a day.
     """
     with hub.database.write() as session:
         study = studies.find_study(session, who, uuid)
