@@ -95,7 +95,7 @@ def kernel(function: Any = None, **options: Any) -> Any:
 #: A helper that LLVM inlines into kernels; never called from Python in production.
 inline = kernel
 
-#: A kernel or helper that makes no arrays, takes no slices and returns no array, nor does what it calls. Numba
-#: then counts no references: in loops that pass many arrays to helpers the counting, which LLVM cannot always
-#: remove, costs more than the work (kernels.records.encode_records: see there; a sixth of an alignment).
+#: A kernel or helper that makes no arrays, takes no slices and returns no array, nor does what it calls.
+#: Numba then counts no references: in loops that pass many arrays to helpers the counting, which LLVM cannot
+#: always remove, costs more than the work (see kernels.records.encode_records; a sixth of an alignment).
 borrowing = kernel(_nrt=False)
