@@ -263,6 +263,15 @@ def usual_sets(carried: np.ndarray, covered: np.ndarray, region: np.ndarray, kep
     return usual
 
 
+def _kinds_of(
+    some: np.ndarray, carried: np.ndarray, covered: np.ndarray, region: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return one of each kind of ``some`` reads, by region and both sets of events, and how many it has."""
+    some = some[np.lexsort((carried[some], covered[some], region[some]))]
+    new = np.flatnonzero(_changes(region[some], covered[some], carried[some]))
+    return some[new], np.diff(np.append(new, some.size))
+
+
 def completed_sets(
     carried: np.ndarray, covered: np.ndarray, events: ReadEvents, reads: RegionReads, region: np.ndarray,
     kept: KeptEvents,
@@ -283,10 +292,7 @@ def completed_sets(
     """
     n_events = np.diff(kept.offsets)[region]
     several = np.flatnonzero((n_events > 1) & (covered != 0))
-    several = several[np.lexsort((carried[several], covered[several], region[several]))]
-    new = np.flatnonzero(_changes(region[several], covered[several], carried[several]))
-    n_reads = np.diff(np.append(new, several.size))
-    shown = several[new]
+    shown, n_reads = _kinds_of(several, carried, covered, region)
     least = np.minimum(_MIN_SET_READS, np.ceil(_SET_SHARE * reads.n_fragments[region[shown]]))
     shown = shown[n_reads >= least]
     is_whole = covered[shown] == _lowest_bits(n_events[shown])
@@ -323,10 +329,8 @@ def linked_sets(
     sets : (n,) uint64; regions : (n,) int64
     """
     carried = carried & covered
-    order = np.flatnonzero(carried != 0)
-    order = order[np.lexsort((carried[order], covered[order], region[order]))]
-    new = np.flatnonzero(_changes(region[order], covered[order], carried[order]))
-    shown = order[new][np.diff(np.append(new, order.size)) >= _MIN_SET_READS]
+    shown, n_reads = _kinds_of(np.flatnonzero(carried != 0), carried, covered, region)
+    shown = shown[n_reads >= _MIN_SET_READS]
     n_behind = np.searchsorted(region[shown], region[shown], side="right") - np.arange(shown.size) - 1
     first = np.repeat(np.arange(shown.size), n_behind)
     second = first + 1 + np.arange(first.size) - np.repeat(np.cumsum(n_behind) - n_behind, n_behind)
