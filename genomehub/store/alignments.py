@@ -149,21 +149,21 @@ class BinStore:
         """Write what is buffered, bin by bin."""
         if not self._held:
             return
-        views = [pieces.data.data for pieces in self._held]
-        batch = np.repeat(np.arange(len(views)), [len(pieces.bins) for pieces in self._held]).tolist()
-        bins, counts, ends, begins = (
-            np.concatenate(arrays)
-            for arrays in zip(
-                *((p.bins, p.counts, p.ends, np.append(0, p.ends)[:-1]) for p in self._held), strict=True
-            )
-        )
-        order = np.argsort(bins, kind="stable").tolist()
-        numbers, counts, ends, begins = (array.tolist() for array in (bins, counts, ends, begins))
-        for number, group in itertools.groupby(order, key=numbers.__getitem__):
+        held = self._held
+        numbers = np.concatenate([pieces.bins for pieces in held])
+        counts = np.concatenate([pieces.counts for pieces in held]).tolist()
+        places = [  # of each piece's bytes
+            (pieces.data.data, begin, end)
+            for pieces in held
+            for begin, end in itertools.pairwise([0, *pieces.ends.tolist()])
+        ]
+        order = np.argsort(numbers, kind="stable").tolist()
+        for number, group in itertools.groupby(order, key=numbers.tolist().__getitem__):
             n = 0
             with self.path(number).open("ab", buffering=_WRITE_BYTES) as handle:
                 for i in group:
-                    handle.write(views[batch[i]][begins[i] : ends[i]])
+                    view, begin, end = places[i]
+                    handle.write(view[begin:end])
                     n += counts[i]
             self.counts[number] = self.counts.get(number, 0) + n
         self._held.clear()
