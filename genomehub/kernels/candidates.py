@@ -48,7 +48,6 @@ _FORWARD, _REVERSE, _EITHER = np.int64(0), np.int64(1), np.int64(2)  # strands o
 _SLACK = 64  # bp that indels may shift a read beside its mate
 #: Mismatches that make a place no rival: 3 x 5 points of score are a mapping quality of 60 and more.
 _SURE_SEEDS = 3.0
-_ENTRIES_OF_LINE = np.int64(8)  # that the processor reads at a time
 
 
 class SeedLimits(NamedTuple):
@@ -123,14 +122,6 @@ def _emit(entries, begin, end, place, k, length, wanted, hits, n_hits):
             hits[n_hits] = hit
             n_hits += 1
     return n_hits
-
-
-@borrowing
-def _ask_for(entries, begin, end):
-    """Ask for the memory of entries."""
-    for e in range(begin, end, _ENTRIES_OF_LINE):
-        v.prefetch(entries, e)
-    v.prefetch(entries, max(begin, end - 1))
 
 
 @borrowing
@@ -216,10 +207,10 @@ def _ask_for_skipped(index, seeds, first, last, limits, links):
             continue
         n += seeds.frequency[i]
         if _n_linked(links, i - first) == 0:
-            _ask_for(index.entries, seeds.begin[i], seeds.end[i])
+            v.prefetch_lines(index.entries, seeds.begin[i], seeds.end[i])
             continue
         for row in range(2 * (i - first), 2 * (i - first) + 2):
-            _ask_for(index.entries, links.begin[row], links.end[row])
+            v.prefetch_lines(index.entries, links.begin[row], links.end[row])
 
 
 @borrowing

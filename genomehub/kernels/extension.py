@@ -90,11 +90,8 @@ def read_window(bases, contig, start, end, out, at):
 
 @borrowing
 def prefetch_window(bases, start, length):
-    """Ask for the reference from global position ``start`` on."""
-    first = start >> 1  # two bases a byte
-    v.prefetch(bases.packed, first)
-    v.prefetch(bases.packed, first + (length >> 2))
-    v.prefetch(bases.packed, first + (length >> 1))
+    """Ask for ``length`` bp of the reference from global position ``start`` on."""
+    v.prefetch_lines(bases.packed, start >> 1, (start + length + 1) >> 1)  # two bases a byte
 
 
 @borrowing

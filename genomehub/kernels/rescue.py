@@ -10,7 +10,7 @@ import numpy as np
 
 from genomehub.kernels import vectors as v
 from genomehub.kernels._jit import borrowing, inline, kernel
-from genomehub.kernels.extension import read_window
+from genomehub.kernels.extension import prefetch_window, read_window
 from genomehub.kernels.pairing import may_face
 from genomehub.kernels.ranking import fragment_end
 
@@ -21,7 +21,6 @@ _MIN_VOTES = 6
 _N_WORDS = 1 << (2 * WORD)
 _LANES = 32
 _AHEAD = np.int64(4)  # searches whose stretches of the reference are asked for before they are made
-_BYTES_OF_LINE = np.int64(64)  # that the processor reads at a time
 
 
 class Votes(NamedTuple):
@@ -153,13 +152,6 @@ def _stretch(alignments, row, length, mate_length, bases, limits):
     return max(start, first), min(end, first + bases.contig_lengths[contig])
 
 
-@borrowing
-def _ask_for(bases, start, end):
-    """Ask for a stretch of the reference."""
-    for byte in range(start >> 1, (end >> 1) + 1, _BYTES_OF_LINE):  # two bases a byte
-        v.prefetch(bases.packed, byte)
-
-
 class Searches(NamedTuple):
     """What is searched for: ``read``, the mate of ``row`` of Alignments; (n,) int32 each, by read."""
 
@@ -218,7 +210,7 @@ def rescue_mates(alignments, ranking, strands, offsets, bases, limits, max_rescu
         a, b = np.int64(searches.read[ahead]), np.int64(searches.row[ahead])
         length, mate_length = offsets[a + 1] - offsets[a], offsets[(a ^ 1) + 1] - offsets[a ^ 1]
         start, end = _stretch(alignments, b, mate_length, length, bases, limits)
-        _ask_for(bases, start, end)
+        prefetch_window(bases, start, end - start)
         read, row = np.int64(searches.read[s]), np.int64(searches.row[s])
         while done <= read:
             out.offsets[done] = slot

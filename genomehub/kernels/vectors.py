@@ -22,6 +22,8 @@ from numba.core import cgutils
 from numba.core.codegen import get_host_cpu_features
 from numba.extending import intrinsic, models, register_model
 
+from genomehub.kernels._jit import borrowing
+
 _LLVM: dict[str, ir.Type] = {
     "i1": ir.IntType(1),
     "i8": ir.IntType(8), "u8": ir.IntType(8), "i16": ir.IntType(16), "u16": ir.IntType(16),
@@ -34,6 +36,8 @@ _NUMBA: dict[str, types.Type] = {
 }  # fmt: skip
 _ELEM = {numba_type: elem for elem, numba_type in _NUMBA.items()}
 _I32 = ir.IntType(32)
+#: Bytes that a processor reads from memory at a time.
+_LINE_BYTES = 64
 
 
 def _register_bytes() -> int:
@@ -150,6 +154,15 @@ def prefetch(typing, array, index):
         return context.get_dummy_value()
 
     return types.void(array, types.intp), generate
+
+
+@borrowing
+def prefetch_lines(array, begin, end):
+    """Ask for the cache lines of ``array[begin:end]``."""
+    for i in range(begin, end, _LINE_BYTES // array.itemsize):
+        prefetch(array, i)
+    if end > begin:
+        prefetch(array, end - 1)
 
 
 # --- making and changing ------------------------------------------------------------------------------------
