@@ -1,6 +1,7 @@
 """Bins: cut, spilled, sorted and compressed, whatever the size of buffers, slices and parts."""
 
 import gzip
+import os
 from pathlib import Path
 
 import numpy as np
@@ -153,6 +154,23 @@ def test_finish_bin__tags_of_duplicates(tmp_path, monkeypatch, tags_all):
     blocks = [block for one in finished for block in one.blocks]
     expected = expected_records(rows, duplicates, tags)
     assert b"".join(map(gzip.decompress, blocks)) == b"".join(expected)
+
+
+@pytest.mark.parametrize("buffer_bytes", [0, 100, 1 << 20])
+def test_bin_store__many_pieces_and_short_writes(tmp_path, monkeypatch, buffer_bytes):
+    monkeypatch.setattr(alignments, "_PIECES_PER_CALL", 2)
+    monkeypatch.setattr(os, "writev", lambda descriptor, views: os.write(descriptor, views[0][:5]))
+    rng = np.random.default_rng(8)
+    store = BinStore(tmp_path, "rows", buffer_bytes)
+    expected = {}
+    for _ in range(20):
+        rows, places = rng.integers(0, 99, (7, 3)).astype(np.uint64), rng.integers(0, 3000, 7)
+        store.add(cut_rows(rows, places, LAYOUT))
+        for row, number in zip(rows, LAYOUT.bins(places).tolist(), strict=True):
+            expected[number] = expected.get(number, b"") + row.tobytes()
+    store.seal()
+    assert {number: store.load(number).tobytes() for number in store.counts} == expected
+    assert store.counts == {number: len(data) // 24 for number, data in expected.items()}
 
 
 def test_cut_rows__keeps_order_within_bins():
