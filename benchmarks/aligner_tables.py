@@ -1,5 +1,6 @@
 """Tables of the aligners' benchmark for people."""
 
+import statistics
 from collections.abc import Sequence
 from typing import Any
 
@@ -70,6 +71,24 @@ def print_speed(rows: list[dict[str, Any]], threads: int) -> None:
             for row in rows
         ],
     )  # fmt: skip
+
+
+def print_sizes(speeds: list[dict[str, Any]], threads: int) -> None:
+    """Runs on two genomes in turn; start-up included."""
+    title(f"{speeds[0]['input']} and {speeds[1]['input']}, CPU s per 1 M pairs in turn, {threads} thread(s)")
+    each = [[1e6 * seconds / row["pairs"] for seconds in row["all_seconds"]] for row in speeds]
+    ratios = [one / other for one, other in zip(*each, strict=True)]
+    columns = [*each, ratios]
+    table(
+        ("round", *(row["input"] for row in speeds), "ratio of throughput"),
+        [
+            (name, *(f"{value:.{digits}f}" for value, digits in zip(values, (1, 1, 2), strict=True)))
+            for name, values in (
+                *((str(i), values) for i, values in enumerate(zip(*columns, strict=True), start=1)),
+                ("median", [statistics.median(column) for column in columns]),
+            )
+        ],
+    )
 
 
 def print_accuracy(rows: list[dict[str, Any]], calibration: bool = False) -> None:

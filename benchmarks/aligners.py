@@ -6,6 +6,7 @@
     python benchmarks/aligners.py compare --folder OUT --genome human --aligners genomehub bwa --threads 2
     python benchmarks/aligners.py compare --folder OUT --reference genome.fa --reads R1.fq.gz R2.fq.gz
     python benchmarks/aligners.py real --folder OUT --reference chr20.fa.gz --reads R1.fq.gz R2.fq.gz
+    python benchmarks/aligners.py sizes --folder OUT --reference chr20.fa.gz --vcf phased.vcf.gz --repeats 5
     python benchmarks/aligners.py index --folder OUT --reference chr20.fa.gz
     python benchmarks/aligners.py profile --folder OUT --reference chr20.fa.gz --reads R1.fq.gz R2.fq.gz
     python benchmarks/aligners.py score X.bam ...                 placement of simulated reads alone
@@ -35,6 +36,7 @@ from aligner_tables import (
     print_profile,
     print_real,
     print_sharing,
+    print_sizes,
     print_speed,
 )
 from simulate_genome import SIZES, simulate_genome
@@ -134,6 +136,25 @@ def _plot(rows: list[dict[str, Any]], prefix: Path) -> None:
     say(f"wrote {prefix.with_suffix('.png')} and {prefix.with_suffix('.json')}")
 
 
+def sizes(options: argparse.Namespace) -> list[dict[str, Any]]:
+    """Throughput of genomehub on a made-up genome of 3.1 Gbp beside that on another, in turn."""
+    made_up = dict.fromkeys(("reference", "vcf", "name")) | {
+        "genome": options.large,
+        "reads": options.large_reads,
+    }
+    datasets = dataset(options), dataset(argparse.Namespace(**vars(options) | made_up))
+    other, large = (Runs(data, options.folder, None, say) for data in datasets)
+    rows = []
+    for threads in options.threads:
+        for repeat in range(options.repeats):
+            for runs in (other, large):
+                runs.align(OURS, threads, repeat)
+        speeds = [runs.speed(OURS, threads, options.repeats) for runs in (other, large)]
+        print_sizes(speeds, threads)
+        rows += speeds
+    return rows
+
+
 def real(options: argparse.Namespace) -> list[dict[str, Any]]:
     """Agreement with bwa mem on reads without a known truth, and duplicates beside samtools and picard."""
     runs = Runs(dataset(options), options.folder, None, say)
@@ -205,6 +226,7 @@ def parse() -> argparse.Namespace:
 
     add("quick", quick, _folder, _contestants, _quick)
     add("compare", compare, _folder, _genome, _reads, _contestants)
+    add("sizes", sizes, _folder, _genome, _reads, _large, _repeats)
     add("real", real, _folder, _genome, _reads)
     add("index", index, _folder, _genome, _contestants)
     add("profile", profile, _folder, _genome, _reads)
@@ -238,9 +260,18 @@ def _reads(command: argparse.ArgumentParser) -> None:
 
 def _contestants(command: argparse.ArgumentParser) -> None:
     command.add_argument("--aligners", nargs="+", choices=ALIGNERS, default=DEFAULT, metavar="NAME")
+    _repeats(command)
+    command.add_argument("--bwa-mem3-index", type=Path, metavar="PREFIX")
+
+
+def _repeats(command: argparse.ArgumentParser) -> None:
     command.add_argument("--threads", type=int, nargs="+", default=[1])
     command.add_argument("--repeats", type=int, default=1)
-    command.add_argument("--bwa-mem3-index", type=Path, metavar="PREFIX")
+
+
+def _large(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--large", choices=SIZES, default="human", help="the made-up genome")
+    command.add_argument("--large-reads", type=Path, nargs=2, metavar=("R1", "R2"), help="of it")
 
 
 def _quick(command: argparse.ArgumentParser) -> None:

@@ -138,3 +138,10 @@ def test_compare__names_what_is_lacking(tmp_path):
     )  # fmt: skip
     assert result.returncode == 2
     assert "one of the arguments --genome --reference is required" in result.stderr
+    reads = [tmp_path / "f" / "tiny" / f"reads150x300_R{end}.fq.gz" for end in (1, 2)]
+    sizes = run(
+        "aligners.py", "sizes", *options[1:5], "--genome", "tiny", "--large", "tiny", "--large-reads", *reads
+    )
+    name, small, large, ratio = sizes.stdout.splitlines()[-1].split()
+    assert name == "median"
+    assert float(ratio) == pytest.approx(float(small) / float(large), abs=0.01)
