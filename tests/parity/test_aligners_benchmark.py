@@ -128,6 +128,13 @@ def test_quick__all_of_it_and_resumes(tmp_path):
     assert "repeat 1" in first.stderr
     again = run("aligners.py", "compare", "--genome", "tiny", *options[1:])
     assert "repeat" not in again.stderr
+    reads = [tmp_path / "f" / "tiny" / f"reads150x300_R{end}.fq.gz" for end in (1, 2)]
+    sizes = run(
+        "aligners.py", "sizes", *options[1:5], "--genome", "tiny", "--large", "tiny", "--large-reads", *reads
+    )
+    name, small, large, ratio = sizes.stdout.splitlines()[-1].split()
+    assert name == "median"
+    assert float(ratio) == pytest.approx(float(small) / float(large), abs=0.01)
     assert "Placement of simulated reads" in again.stdout
 
 
@@ -138,10 +145,3 @@ def test_compare__names_what_is_lacking(tmp_path):
     )  # fmt: skip
     assert result.returncode == 2
     assert "one of the arguments --genome --reference is required" in result.stderr
-    reads = [tmp_path / "f" / "tiny" / f"reads150x300_R{end}.fq.gz" for end in (1, 2)]
-    sizes = run(
-        "aligners.py", "sizes", *options[1:5], "--genome", "tiny", "--large", "tiny", "--large-reads", *reads
-    )
-    name, small, large, ratio = sizes.stdout.splitlines()[-1].split()
-    assert name == "median"
-    assert float(ratio) == pytest.approx(float(small) / float(large), abs=0.01)
