@@ -221,8 +221,8 @@ class _Run:
             self._trimmed += result.trimmed
             self.progress.advance(result.n_templates)
         self._records.seal()
-        self._marks.flush()
-        self._other_ends.flush()
+        self._marks.seal()
+        self._other_ends.seal()
         self.progress.finish()
 
     def _items(self) -> Iterator[BatchItem | OtherItem]:

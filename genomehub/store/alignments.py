@@ -105,8 +105,7 @@ def cut_rows(rows: np.ndarray, places: np.ndarray, layout: BinLayout) -> Pieces:
 class BinStore:
     """Appends pieces to the files of bins, in the order they come, a buffer at a time.
 
-    The buffer is kept: were the batches held instead, each would need new memory, which the system must clear
-    (2 % of an alignment's time).
+    The buffer is kept: if batches were held, each would need new memory, which the system clears.
 
     Parameters
     ----------
