@@ -42,6 +42,15 @@ class ReferenceContigs(Protocol):
     ) -> np.ndarray: ...
 
 
+def _hint_of(magic: bytes) -> str:
+    """What to do with a file that begins so."""
+    if not magic:
+        return "It is empty: copy or make it again."
+    if magic[:1] == b"@":
+        return "It looks like SAM text; convert it with: samtools sort -O bam"
+    return f"It begins with {magic!r}: name a sorted BAM or CRAM file."
+
+
 class AlignmentReader:
     """A sorted, indexed BAM or CRAM, checked when opened; use as a context manager.
 
@@ -77,10 +86,7 @@ class AlignmentReader:
         elif magic == b"CRAM":
             self._source = CramSource(self.path, reference.fasta, edit_distances)
         else:
-            hint = (
-                " It looks like SAM text; convert it with: samtools sort -O bam" if magic[:1] == b"@" else ""
-            )
-            raise InputError(f"{self.path}: is neither BAM nor CRAM.{hint}")
+            raise InputError(f"{self.path}: is neither BAM nor CRAM. {_hint_of(magic)}")
         self.header = self._source.header
         try:
             self.contig_map = self._map_contigs()

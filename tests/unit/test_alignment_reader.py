@@ -211,7 +211,9 @@ def test_error__missing_file(tmp_path, reference):
 
 def test_error__not_an_alignment(tmp_path, reference):
     (tmp_path / "a.bam").write_text("hello")
-    check(tmp_path / "a.bam", reference, "is neither BAM nor CRAM")
+    check(tmp_path / "a.bam", reference, "is neither BAM nor CRAM. It begins with b.hell.: name a sorted BAM")
+    (tmp_path / "e.bam").touch()
+    check(tmp_path / "e.bam", reference, "is neither BAM nor CRAM. It is empty: copy or make it again")
     (tmp_path / "b.bam").write_text("@HD\tVN:1.6\n")
     check(tmp_path / "b.bam", reference, "looks like SAM text; convert it with: samtools sort")
 
