@@ -119,7 +119,7 @@ class AlignmentBatch(NamedTuple):
     cigar_offsets : (n + 1,) int64, starts into cigars; empty for unmapped rows
     mate_contig_index, mate_start : (n,) int32, of the mate's primary row, -1 if none
     template_length : (n,) int32, TLEN in bp, signed, 0 if unknown
-    score : (n,) int32, AS: alignment score
+    score : (n,) int32, AS: score of the best part of the alignment, as bwa mem's
     second_score : (n,) int32, XS: best score at another place, 0 if none
     alt_score : (n,) int32, score of the better alignment on an ALT contig that the row's is another place of
         (the pa tag is their ratio), 0 if none

@@ -97,7 +97,8 @@ def align_banded(queries, query_offsets, targets, target_offsets, band, scoring)
        a gap that is shorter, a start that is later. So a gap that could stand at several places stands at
        the leftmost.
 
-    If the score (without bonuses) of that alignment is not positive, nothing aligns.
+    If the score (without bonuses) of that alignment is not positive, nothing aligns. What is returned is the
+    score of its best part: bonuses buy a mismatch in the last bases, and do not count.
 
     Parameters
     ----------
@@ -110,7 +111,7 @@ def align_banded(queries, query_offsets, targets, target_offsets, band, scoring)
 
     Returns
     -------
-    score : (n,) int32, without bonuses; 0 if nothing aligns
+    score : (n,) int32, the best of any part of the alignment, without bonuses; 0 if nothing aligns
     query_start, query_end : (n,) int32, aligned part of the query; 0, 0 if nothing aligns
     target_start, target_end : (n,) int32, aligned part of the target; 0, 0 if nothing aligns
     cigars : (n_ops,) uint32, BAM packed M, I and D of the aligned part (no clips)
@@ -139,7 +140,7 @@ def align_banded(queries, query_offsets, targets, target_offsets, band, scoring)
         _sweep(group, n_rows, band, scoring)
         for lane in range(problems.size):
             problem = problems[lane]
-            count = _trace(group, lane, band, scoring.end_bonus, scratch, spans, problem)
+            count = _trace(group, lane, band, scoring, scratch, spans, problem)
             if used + count > pool.size:
                 pool = _larger(pool, used, count)
             for k in range(count):  # the walk went from the end to the start
@@ -258,20 +259,23 @@ def _sweep(group, n_rows, band, scoring):
 
 
 @inline
-def _trace(group, lane, band, end_bonus, scratch, spans, problem):
+def _trace(group, lane, band, scoring, scratch, spans, problem):
     """Walk one lane from its best end to its start; return how many operations scratch holds, last first."""
     units = np.int64(group.best[lane])
-    score = (units >> 2) - (units & 3) * end_bonus
-    if score <= 0:
+    if units >> 2 <= (units & 3) * scoring.end_bonus:
         return 0
     width = 2 * band + 1
     i, k = np.int64(group.best[LANES + lane]), np.int64(group.best[2 * LANES + lane])
-    spans[0, problem], spans[2, problem], spans[4, problem] = score, i + 1, i + k + 1
+    spans[2, problem], spans[4, problem] = i + 1, i + k + 1
     count, op, length = 0, _MATCH, 0
+    score, part = 0, 0  # of the best part so far, of the best one that begins here
     while True:
         cell = (i * width + k) * LANES + lane
         if op == _MATCH:
             length += 1
+            same = group.query[i * LANES + lane] == group.target[(i + k) * LANES + lane]
+            part = max(part, 0) + (scoring.match if same else -scoring.mismatch)
+            score = max(score, part)
             if group.directions[cell] & _BEGINS:
                 break
             i -= 1
@@ -286,10 +290,12 @@ def _trace(group, lane, band, end_bonus, scratch, spans, problem):
             i, k = i - 1, k + 1
             following = op if group.directions[cell - (width - 1) * LANES] & _INSERTION_GOES_ON else _MATCH
         if following != op:
+            if op != _MATCH:
+                part -= scoring.gap_open + length * scoring.gap_extend
             scratch[count] = (length << 4) | op
             count, op, length = count + 1, following, 0
     scratch[count] = (length << 4) | op
-    spans[1, problem], spans[3, problem] = i, i + k
+    spans[0, problem], spans[1, problem], spans[3, problem] = score, i, i + k
     return count + 1
 
 

@@ -27,7 +27,8 @@ class Alignments(NamedTuple):
     offsets : (n_reads + 1,) int64
     strand : (n,) uint8, 1 if the reverse complement of the read is aligned
     contig_index : (n,) int32
-    score : (n,) int32, without end bonuses; 0 if nothing aligns
+    score : (n,) int32, of the best part, as if the ends might be clipped: without end bonuses and without a
+        mismatch in the last bases that they outweigh; 0 if nothing aligns
     query_start, query_end : (n,) int32, aligned part of the read as aligned
     ref_start, ref_end : (n,) int64, aligned part of the reference, global
     problem : (n,) int32, the answer of banded alignment that holds the CIGAR, -1 if there is no gap
@@ -100,9 +101,10 @@ def best_stretch(strands, begin, window, length, scoring):
 
     Returns
     -------
-    total, score : with and without the bonus for each end of the read that is reached
+    total : score of the stretch with the bonus for each end of the read that is reached
+    score : of the best part of the stretch, without bonuses
     start, end : the stretch of the read
-        all 0 if the stretch with the best total has no positive score
+        all 0 if the stretch with the best total has no positive score without bonuses
 
     Notes
     -----
@@ -111,6 +113,7 @@ def best_stretch(strands, begin, window, length, scoring):
     """
     total, best_start, best_end = np.int64(0), np.int64(0), np.int64(0)
     current, current_start, last = np.int64(scoring.end_bonus), np.int64(0), np.int64(0)
+    score, best_part, part = np.int64(0), np.int64(0), np.int64(0)  # part: the best that ends here
     for block in range(0, length, _LANES):
         same = v.equal(v.load(strands, begin + block, _LANES), v.load(window, block, _LANES))
         bits = ~v.mask_bits(same)
@@ -119,18 +122,24 @@ def best_stretch(strands, begin, window, length, scoring):
         while bits != np.uint64(0):
             mismatch = block + np.int64(v.trailing_zeros(bits))
             bits &= bits - np.uint64(1)
-            current += (mismatch - last) * scoring.match
+            gain = (mismatch - last) * scoring.match
+            current += gain
+            part += gain
+            best_part = max(best_part, part)
             if current > total and mismatch > current_start:
-                total, best_start, best_end = current, current_start, mismatch
+                total, best_start, best_end, score = current, current_start, mismatch, best_part
             current -= scoring.mismatch
+            part = max(part - scoring.mismatch, np.int64(0))
             last = mismatch + 1
             if current <= 0:
                 current, current_start = np.int64(0), last
-    current += (length - last) * scoring.match + scoring.end_bonus
+                best_part, part = np.int64(0), np.int64(0)
+    gain = (length - last) * scoring.match
+    current += gain + scoring.end_bonus
     if current >= total and length > current_start:
         total, best_start, best_end = current, current_start, np.int64(length)
-    score = total - scoring.end_bonus * ((best_start == 0) + (best_end == length))
-    if score <= 0:
+        score = max(best_part, part + gain)
+    if total <= scoring.end_bonus * ((best_start == 0) + (best_end == length)):
         return np.int64(0), np.int64(0), np.int64(0), np.int64(0)
     return total, score, best_start, best_end
 

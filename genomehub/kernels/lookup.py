@@ -3,7 +3,7 @@
 Look-ups wait for memory, so they are made for a tile of reads at a time: buckets of all are asked for, then
 the entries of all, and only then are they read. Most reads need few of them. Seeds that do not overlap are
 *probes*. If enough probes have one place each, all on one diagonal, then any other place of the read differs
-from it within each of those probes, which is as many mismatches as a mapping quality of 60 takes; and if
+from it within each of those probes, which is as many mismatches as a mapping quality of 35 takes; and if
 the read follows that diagonal from end to end, no part of it lies elsewhere. Such a read is *settled*: its
 other seeds are never looked up.
 """
@@ -16,7 +16,7 @@ from genomehub.kernels import vectors as v
 from genomehub.kernels._jit import borrowing, inline, kernel
 from genomehub.kernels.chaining import hit_diagonal, hit_position, pack_hit, place_of_diagonal
 from genomehub.kernels.extension import best_stretch, contig_at, read_window
-from genomehub.kernels.mapq import MAX_MAPQ, single_quality
+from genomehub.kernels.mapq import single_quality
 from genomehub.kernels.seeds import (
     DOWNSTREAM,
     PARTNER_BITS,
@@ -34,6 +34,8 @@ from genomehub.types import PackedReference, SeedIndex
 TILE = 64
 #: bp at an end of a read, or between its seeds, that need no seed: too few to be placed on their own.
 OPEN = 30
+#: A rival that would leave a read this mapping quality, or more, need not be seen.
+SURE = 35
 _REST_SHIFT = np.uint64(PARTNER_BITS + POSITION_BITS + 1)
 _PARTNER_SHIFT = np.uint64(POSITION_BITS + 1)
 _WHOLE = np.uint64(0)
@@ -332,7 +334,7 @@ def place_hit(entry, place, k, length):
 def probes_needed(longest, scoring):
     """Probes that must agree, by the length of the read, (longest + 1,) int64.
 
-    The least number of mismatches that puts a rival so far behind a perfect read that its quality is 60.
+    The least number of mismatches that puts a rival so far behind a perfect read that its quality is SURE.
     """
     needed = np.empty(longest + 1, dtype=np.int64)
     for length in range(longest + 1):
@@ -340,7 +342,7 @@ def probes_needed(longest, scoring):
         n = np.int64(1)
         while n < length:
             rival = score - n * (scoring.match + scoring.mismatch)
-            if single_quality(score, rival, np.int64(1), np.int64(length), 0.0, scoring) == MAX_MAPQ:
+            if single_quality(score, rival, np.int64(1), np.int64(length), 0.0, scoring) >= SURE:
                 break
             n += 1
         needed[length] = n

@@ -16,6 +16,8 @@ MAX_MAPQ = 60
 FLOOR_SCORE = 19
 #: Alignments of fewer bases than this are not trusted less for being longer.
 _SURE_LENGTH = 50
+#: Its logarithm, which bwa's program keeps as a whole number.
+_LOG_SURE_LENGTH = 3.0
 _PHRED_PER_POINT = 6.02
 _PHRED = 4.343
 
@@ -62,7 +64,7 @@ def single_quality(score, second, n_rivals, aligned, unused, scoring):
     if floor >= score or aligned <= 0:
         return np.int64(0)
     identity = 1.0 - (aligned * scoring.match - score) / ((scoring.match + scoring.mismatch) * aligned)
-    trust = 1.0 if aligned < _SURE_LENGTH else math.log(_SURE_LENGTH) / math.log(aligned)
+    trust = 1.0 if aligned < _SURE_LENGTH else _LOG_SURE_LENGTH / math.log(aligned)
     trust *= identity * identity
     quality = _rounded(_PHRED_PER_POINT * (score - floor) / scoring.match * trust * trust)
     quality = within_scale(quality - rivals_cost(n_rivals))

@@ -88,7 +88,25 @@ def align_one(query, target, band, scoring):
             opened = plus(paired[i - 1][j], -opening)
             state = "M" if opened == insertion[i][j] else "I"
             i -= 1
-    return (score, i, query_end, j, target_end), packed(steps[::-1])
+    cigar = packed(steps[::-1])
+    best = max(parts(query, target, i, j, cigar, scoring))
+    return (best, i, query_end, j, target_end), cigar
+
+
+def parts(query, target, i, j, cigar, scoring):
+    """Score of the best part that ends with each pair of bases of an alignment."""
+    score = 0
+    for word in cigar:
+        length, op = word >> 4, "MID"[word & 15]
+        if op == "M":
+            for _ in range(length):
+                equal = query[i] == target[j] and query[i] < 4
+                score = max(score, 0) + (scoring.match if equal else -scoring.mismatch)
+                yield score
+                i, j = i + 1, j + 1
+        else:
+            score -= scoring.gap_open + length * scoring.gap_extend
+            i, j = (i + length, j) if op == "I" else (i, j + length)
 
 
 def packed(steps):

@@ -13,8 +13,9 @@ def best_total(read, window, match, mismatch, end_bonus):
 
 
 def best_stretch(read, window, scoring):
-    """(total, score, start, end) of the best stretch: of equals the one that reaches the read's end, then the
-    one that ends first, then the one that starts last; all 0 if its score without bonuses is not positive."""
+    """(total, score of the best part, start, end) of the best stretch: of equals the one that reaches the
+    read's end, then the one that ends first, then the one that starts last; all 0 if its score without
+    bonuses is not positive."""
     best = (0, False, 0, 0, 0)
     for start in range(len(read)):
         score = 0
@@ -23,7 +24,15 @@ def best_stretch(read, window, scoring):
             total = score + scoring.end_bonus * ((start == 0) + (end == len(read)))
             best = max(best, (total, end == len(read), -end, start, score))
     total, _, end, start, score = best
-    return (total, score, start, -end) if score > 0 else (0, 0, 0, 0)
+    if score <= 0:
+        return 0, 0, 0, 0
+    points = [scoring.match if a == b else -scoring.mismatch for a, b in zip(read, window, strict=True)]
+    return total, best_part(points[start:-end]), start, -end
+
+
+def best_part(points):
+    """The greatest sum of consecutive points."""
+    return max(sum(points[i:j]) for i in range(len(points)) for j in range(i + 1, len(points) + 1))
 
 
 def choose_gapped(reads, most, ratio, exact_ratio):

@@ -8,11 +8,11 @@ OPEN = 30
 
 
 def probes_needed(length, scoring):
-    """Least number of mismatches that leave a rival of a perfect read a quality of 60 behind."""
+    """Least number of mismatches that leave a perfect read a quality of 35 beside a rival."""
     score = length * scoring.match
     for n in range(1, length):
         rival = score - n * (scoring.match + scoring.mismatch)
-        if single_quality(score, rival, 1, length, 0.0, scoring) == 60:
+        if single_quality(score, rival, 1, length, 0.0, scoring) >= 35:
             return n
     return max(length, 1)
 

@@ -20,7 +20,7 @@ def single_quality(score, second, n_rivals, aligned, unused, scoring):
     if second >= score or aligned <= 0:
         return 0
     identity = 1 - (aligned * scoring.match - score) / (scoring.match + scoring.mismatch) / aligned
-    trust = identity**2 * (1 if aligned < 50 else math.log(50) / math.log(aligned))
+    trust = identity**2 * (1 if aligned < 50 else int(math.log(50)) / math.log(aligned))
     quality = within(rounded(6.02 * (score - second) / scoring.match * trust * trust) - rivals_cost(n_rivals))
     return rounded(quality * (1 - unused))
 

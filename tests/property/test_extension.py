@@ -18,8 +18,8 @@ def padded(codes):
     return np.concatenate([np.array(codes, np.uint8), np.full(64, 5, np.uint8)])
 
 
-def score_of(read, window, start, end):
-    return sum(1 if read[i] == window[i] else -4 for i in range(start, end))
+def points_of(read, window, start, end):
+    return [1 if read[i] == window[i] else -4 for i in range(start, end)]
 
 
 @st.composite
@@ -41,13 +41,14 @@ def test_best_stretch__equals_plain(problem):
     # With 10 or less the bonuses alone may make the total: such a stretch is no alignment.
     assert total == best or best <= 10
     if total > 0:
-        assert score == score_of(read, window, start, end)
-        assert total == score + 5 * (start == 0) + 5 * (end == len(read))
+        points = points_of(read, window, start, end)
+        assert score == plain.best_part(points)
+        assert total == sum(points) + 5 * (start == 0) + 5 * (end == len(read))
 
 
 def test_best_stretch__mismatch_at_the_last_base_is_not_clipped():
     window = [0] * 50
-    assert best_stretch(padded([0] * 49 + [1]), 0, padded(window), 50, BWA) == (55, 45, 0, 50)
+    assert best_stretch(padded([0] * 49 + [1]), 0, padded(window), 50, BWA) == (55, 49, 0, 50)
 
 
 def test_best_stretch__n_never_matches():
