@@ -5,8 +5,9 @@
     python benchmarks/alignment_agreement.py --json FILE              adds a row to FILE (- prints it)
 
 Agreement: of the reads that bwa mem places with MAPQ >= 30, the part that lies on the same contig and strand
-within 5 bp of ours. CPU seconds are user + system of the whole process, one thread, kernels compiled and
-indexes built before. bwa writes SAM, unsorted; genomehub writes BAM, sorted, duplicates marked, indexed:
+within 5 bp of ours. Of the reads that both align alike (contig, start, strand, CIGAR), the parts with the
+same AS and the same MAPQ. CPU seconds are user + system of the whole process, one thread, kernels compiled
+and indexes built before. bwa writes SAM, unsorted; genomehub writes BAM, sorted, duplicates marked, indexed:
 its figure includes that, and the start of Python. Needs bwa (Debian: bwa).
 """
 
@@ -35,6 +36,8 @@ class Place(NamedTuple):
     start: int
     reverse: bool
     mapping_quality: int
+    cigar: str | None
+    score: int
 
     @property
     def quality_bin(self) -> int:
@@ -52,6 +55,8 @@ def places(path: Path) -> dict[tuple[str, bool], Place]:
                 record.reference_start,
                 record.is_reverse,
                 record.mapping_quality,
+                record.cigarstring,
+                record.get_tag("AS") if record.has_tag("AS") else 0,
             )
             for record in file.fetch(until_eof=True)
             if not record.is_secondary and not record.is_supplementary
@@ -72,6 +77,11 @@ def compare(ours: dict[tuple[str, bool], Place], bwas: dict[tuple[str, bool], Pl
     for read, place in bwas.items():
         table[ours[read].quality_bin][place.quality_bin] += 1
     near = sum(agree(ours[read], bwas[read]) for read in sure)
+    alike = [
+        (ours[read], place)
+        for read, place in bwas.items()
+        if place.contig and (*ours[read][:3], ours[read].cigar) == (*place[:3], place.cigar)
+    ]
     confident = [read for read in sure if agree(ours[read], bwas[read])]
     return {
         "reads": len(bwas),
@@ -80,6 +90,11 @@ def compare(ours: dict[tuple[str, bool], Place], bwas: dict[tuple[str, bool], Pl
         "near_and_sure_percent": 100
         * sum(ours[read].mapping_quality >= SURE for read in confident)
         / max(1, len(sure)),
+        "alike": len(alike),
+        "same_score_percent": 100 * sum(our.score == bwa.score for our, bwa in alike) / max(1, len(alike)),
+        "same_quality_percent": 100
+        * sum(our.mapping_quality == bwa.mapping_quality for our, bwa in alike)
+        / max(1, len(alike)),
         "quality_table": table,
     }
 
@@ -122,6 +137,10 @@ def show(row: dict[str, Any]) -> None:
         f"{row['near_percent']:.2f} % of the {row['bwa_sure']:,} reads (of {row['reads']:,}) that bwa mem "
         f"places with MAPQ >= {SURE} lie within {NEAR_BP} bp of ours; {row['near_and_sure_percent']:.2f} % "
         f"do and have MAPQ >= {SURE} with us too"
+    )
+    print(
+        f"of the {row['alike']:,} reads that both align alike {row['same_score_percent']:.2f} % have the "
+        f"same AS, {row['same_quality_percent']:.2f} % the same MAPQ"
     )
     print(f"CPU seconds: genomehub {row['genomehub_cpu_s']:.1f}, bwa mem {row['bwa_cpu_s']:.1f}")
     print(

@@ -21,3 +21,5 @@ def test_alignment_agreement__na12878_slice():
     assert row["bwa_sure"] > 51_000
     assert row["near_percent"] >= 99.7
     assert row["near_and_sure_percent"] >= 99.5
+    assert row["same_score_percent"] >= 99.5
+    assert row["same_quality_percent"] >= 99.3
